@@ -58,7 +58,7 @@ clean: ## remove the environment and all that was built
 
 # What is below is the set-up. The stamp and the built module are files, so make knows by their age what is current.
 
-$(TOOLS): pyproject.toml
+$(TOOLS): pyproject.toml | cargo
 	@python=''; for candidate in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$candidate"; break; fi; done; \
 	if [ -z "$$python" ]; then \
