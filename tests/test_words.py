@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/forebay"
+HOUSES = [ROOT, PACKAGE, ROOT / "engine/src", ROOT / "docs", ROOT / "tests"]
+BUILT = {"target", "dist"}
 
 
 def documents() -> list[Path]:
@@ -66,15 +68,7 @@ def test_every_path_named_in_the_architecture_exists() -> None:
 
 def test_every_room_is_named_in_the_architecture() -> None:
     named = {path.rstrip("/") for path in tree((ROOT / "ARCHITECTURE.md").read_text())}
-    houses = [ROOT, PACKAGE, ROOT / "engine/src", ROOT / "docs", ROOT / "tests"]
-    hidden = {"target", "dist", "__pycache__"}
-    rooms = {
-        str(path.relative_to(ROOT)).removesuffix(".py").removesuffix(".rs")
-        for house in houses
-        for path in house.iterdir()
-        if (path.is_dir() or (house.name in {"forebay"} and path.suffix == ".py") or (house.name == "src" and path.suffix == ".rs"))
-        and not path.name.startswith((".", "__"))
-        and path.name not in hidden
-        and (path.is_file() or any(path.rglob("*.*")))
-    }
-    assert sorted(rooms - {name.removesuffix(".py").removesuffix(".rs") for name in named}) == []
+    folders = [path for house in HOUSES for path in house.iterdir() if path.is_dir() and any(path.rglob("*.*"))]
+    files = [*PACKAGE.glob("*.py"), *(ROOT / "engine/src").glob("*.rs")]
+    rooms = {str(path.relative_to(ROOT)) for path in [*folders, *files] if not path.name.startswith((".", "__")) and path.name not in BUILT}
+    assert sorted(rooms - named) == []

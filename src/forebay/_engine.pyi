@@ -14,7 +14,8 @@ class BindError(OSError):
 @final
 class Engine:
     """One data path: its threads, listeners, pools and counters. Every method may be called from any thread and releases the
-    interpreter lock while it waits."""
+    interpreter lock while it waits.
+    """
 
     def __init__(self, snapshot: bytes, threads: int, access_log: str, log_format: str) -> None:
         """Validate a snapshot (canonical JSON) and bind its listeners; nothing is accepted yet.
