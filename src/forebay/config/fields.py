@@ -1,0 +1,291 @@
+"""The types of the schema's fields: how each is read from what a user wrote, printed canonically, and described to editors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from forebay.balance import POLICIES
+from forebay.balance import parse as parse_balance
+from forebay.config.patterns import parse_host_pattern, parse_path, parse_value_pattern
+from forebay.config.words import custom
+from forebay.types import (
+    Address,
+    Malformed,
+    Network,
+    describe,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_host,
+    parse_network,
+    parse_size,
+)
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LONGEST_ID: Final = 255
+# The gateway writes these itself, from the message as it was parsed; setting or removing one would break the framing.
+_FRAMING: Final = frozenset(
+    {"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"},
+)
+_LARGEST: Final = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Marks a field as read by `parse`, which raises Malformed, and printed to JSON by `write`."""
+
+    parse: Callable[[object], Any]
+    write: Callable[[Any], object] | None = None
+    schema: JsonSchemaValue = field(default_factory=lambda: {"type": "string"}, compare=False)
+
+    def _validate(self, value: object) -> object:
+        try:
+            return self.parse(value)
+        except Malformed as error:
+            raise custom(error.message, error.hint) from None
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        printed = core_schema.plain_serializer_function_ser_schema(self.write, when_used="json") if self.write else None
+        return core_schema.no_info_plain_validator_function(self._validate, serialization=printed)
+
+    def __get_pydantic_json_schema__(self, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return dict(self.schema)
+
+
+class OneOrMany:
+    """Marks a list that may also be written as its only element."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            lambda value: value if isinstance(value, list | tuple | Set | Iterator) else (value,),
+            handler(source),
+        )
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        many = handler(core)
+        return {"anyOf": [many["items"], many]}
+
+
+def number(least: int, most: int = _LARGEST, *, word: str | None = None, meaning: int | None = None) -> Parsed:
+    """A whole number within bounds; a text of digits counts, so that a number can come from the environment. `word` stands for
+    `meaning`, and is how that is printed."""
+
+    def parse(value: object) -> int | None:
+        if word is not None and (value == word or value is None):
+            return meaning
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            also = f' or "{word}"' if word else ""
+            shown = f'"{value}"' if isinstance(value, str) else describe(value)
+            raise Malformed(f"must be a whole number{also}, not {shown}")
+        if not least <= value <= most:
+            raise Malformed(f"must be at least {least}, not {value}" if value < least else f"must be at most {most}, not {value}")
+        return value
+
+    schema: JsonSchemaValue = {"type": "integer", "minimum": least, "maximum": most}
+    if word is None:
+        return Parsed(parse, None, schema)
+    return Parsed(parse, lambda value: word if value == meaning else value, {"anyOf": [schema, {"const": word}]})
+
+
+def _positive(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds == 0:
+        raise Malformed("must be longer than zero")
+    return seconds
+
+
+def _off(parse: Callable[[object], Any]) -> Callable[[object], Any]:
+    def read(value: object) -> object:
+        if value is None or value == "off":
+            return None
+        try:
+            return parse(value)
+        except Malformed as error:
+            raise Malformed(error.message, f'{error.hint}, or "off"' if error.hint else 'write "off" for no limit') from None
+
+    return read
+
+
+def _written(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "off" if value is None else write(value)
+
+
+def _listen_address(value: object) -> Address:
+    address = value if isinstance(value, Address) else Address.parse(value)
+    if address.kind == "unix":
+        raise Malformed("Unix sockets cannot be listened on", 'write "127.0.0.1:PORT"')
+    if address.host and address.ip is None and address.host != "localhost":
+        raise Malformed(f'"{address.host}" is a name', 'listen on an IP address, on "localhost", or on all with ":PORT"')
+    return address
+
+
+def _admin_address(value: object) -> Address:
+    address = _listen_address(value)
+    if address.host != "localhost" and not (address.ip and address.ip.is_loopback):
+        raise Malformed(f'"{address}" is no loopback address, and the admin API asks for no token yet', f'write "127.0.0.1:{address.port}"')
+    return address
+
+
+def _endpoint_address(value: object) -> Address:
+    address = value if isinstance(value, Address) else Address.parse(value)
+    if address.kind == "tcp" and not address.host:
+        raise Malformed(f'"{address}" has no host', f'write "127.0.0.1:{address.port}"')
+    if address.kind == "tcp" and not address.port:
+        raise Malformed(f'"{address}" has the port 0, which nothing can be reached at', "a port is a number from 1 to 65535")
+    if address.ip is not None and address.ip.is_unspecified:
+        raise Malformed(f'"{address}" stands for all addresses, to listen on', f'write "127.0.0.1:{address.port}"')
+    return address
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"must be a string, not {describe(value)}", 'write it in quotes, as "text"')
+    return value
+
+
+def _name(value: object) -> str:
+    if not _NAME.fullmatch(_text(value)):
+        raise Malformed(
+            f'"{value}" is no name', "a name has 1 to 64 letters, digits, '_', '-' and '.', and begins with none of the last two"
+        )
+    return str(value)
+
+
+def _endpoint_id(value: object) -> str:
+    text = _text(value)
+    if not text or len(text) > _LONGEST_ID or " " in text or not text.isprintable():
+        raise Malformed(f"{text!r} is no id", "an id has 1 to 255 printable characters and no space")
+    return text
+
+
+def _path_of_file(value: object) -> str:
+    text = str(value) if hasattr(value, "__fspath__") else _text(value)
+    if not text or "\0" in text:
+        raise Malformed(f"{text!r} is no path")
+    return text
+
+
+def _token(value: object) -> str:
+    if not _TOKEN.fullmatch(_text(value)):
+        raise Malformed(f"{value!r} is no token of HTTP", "write letters, digits and - without spaces")
+    return str(value)
+
+
+def _edited_field(value: object) -> str:
+    if _token(value).lower() in _FRAMING:
+        raise Malformed(f'"{value}" belongs to the connection; the gateway writes it by itself', "leave it out")
+    return str(value)
+
+
+def _field_value(value: object) -> str:
+    text = _text(value)
+    if any(char != "\t" and not char.isprintable() for char in text):
+        raise Malformed(f"{text!r} holds a line break or another control character, which no field's value may")
+    if text != text.strip():
+        raise Malformed(f"{text!r} begins or ends with white space, which no field's value may", f'write "{text.strip()}"')
+    return text
+
+
+def _upgrade(value: object) -> str:
+    token = _token(value).lower()
+    if token == "h2c":
+        raise Malformed('"h2c" would carry requests past the gateway unseen, and is never passed', "leave it out")
+    return token
+
+
+def _truth(value: object) -> bool:
+    known = {"true": True, "false": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in known:
+        return known[value]
+    raise Malformed(f"must be true or false, not {describe(value)}")
+
+
+def _host(value: object) -> str:
+    text = _text(value)
+    if text in {"client", "endpoint"}:
+        return text
+    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if not colon:
+        return parse_host(text) if not text.startswith("[") else str(Address.parse(f"{text}:80")).rpartition(":")[0]
+    return str(Address.parse(f"{host}:{port}"))
+
+
+def _new_path(value: object) -> str:
+    text = _text(value)
+    if not text.startswith(("/", "$")):
+        raise Malformed(f'"{text}" does not start with "/"', f'did you mean "/{text}"?')
+    return _wire(text)
+
+
+def _wire(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise Malformed(f"{text!r} holds a character that no path on the wire has", "write it percent-encoded, as %20 for a space")
+    if "?" in text or "#" in text:
+        raise Malformed(f'"{text}" holds a query or a fragment', "the request's own query is kept; leave it out")
+    return text
+
+
+def _prefix(value: object) -> str:
+    text = _new_path(value).rstrip("/")
+    if not text or "*" in text or text.startswith("$"):
+        raise Malformed(f'"{value}" is no prefix of a path', 'write it as "/prefix"')
+    return text
+
+
+def _redirect_to(value: object) -> str:
+    text = _text(value)
+    scheme, found, rest = text.partition("://")
+    if not found:
+        return _new_path(value)
+    if scheme not in {"http", "https"} or not rest or rest.startswith("/"):
+        raise Malformed(f'"{text}" is no URL to redirect to', 'write "/path" or "https://HOST/path"')
+    return _wire(text)
+
+
+_DURATION: Final[JsonSchemaValue] = {"anyOf": [{"type": "string", "examples": ["2s", "500ms", "1m30s"]}, {"type": "number", "minimum": 0}]}
+_SIZE: Final[JsonSchemaValue] = {"anyOf": [{"type": "string", "examples": ["64KiB", "10MB"]}, {"type": "integer", "minimum": 0}]}
+_TRUTH: Final[JsonSchemaValue] = {"type": "boolean"}
+
+T = TypeVar("T")
+Many = Annotated[tuple[T, ...], OneOrMany()]
+
+Duration = Annotated[float, Parsed(_positive, format_duration, _DURATION)]
+Grace = Annotated[float, Parsed(parse_duration, format_duration, _DURATION)]
+DurationOrOff = Annotated[float | None, Parsed(_off(_positive), _written(format_duration), _DURATION)]
+Size = Annotated[int, Parsed(parse_size, format_size, _SIZE)]
+SizeOrOff = Annotated[int | None, Parsed(_off(parse_size), _written(format_size), _SIZE)]
+CountOrOff = Annotated[int | None, number(1, word="off")]
+ListenAddress = Annotated[Address, Parsed(_listen_address, str)]
+AdminAddress = Annotated[Address, Parsed(_admin_address, str)]
+EndpointAddress = Annotated[Address, Parsed(_endpoint_address, str)]
+TrustedNetwork = Annotated[Network, Parsed(parse_network, str)]
+Name = Annotated[str, Parsed(_name)]
+EndpointId = Annotated[str, Parsed(_endpoint_id)]
+Text = Annotated[str, Parsed(_text)]
+FilePath = Annotated[str, Parsed(_path_of_file)]
+Truth = Annotated[bool, Parsed(_truth, None, _TRUTH)]
+Method = Annotated[str, Parsed(lambda value: _token(value).upper())]
+MatchedField = Annotated[str, Parsed(lambda value: _token(value).lower())]
+EditedField = Annotated[str, Parsed(_edited_field)]
+FieldValue = Annotated[str, Parsed(_field_value)]
+UpgradeToken = Annotated[str, Parsed(_upgrade)]
+PathPattern = Annotated[str, Parsed(parse_path)]
+HostPattern = Annotated[str, Parsed(parse_host_pattern)]
+ValuePattern = Annotated[str, Parsed(parse_value_pattern)]
+NewPath = Annotated[str, Parsed(_new_path)]
+Prefix = Annotated[str, Parsed(_prefix)]
+RedirectTo = Annotated[str, Parsed(_redirect_to)]
+HostSent = Annotated[str, Parsed(_host)]
+Balance = Annotated[str, Parsed(lambda value: parse_balance(_text(value)).name, None, {"type": "string", "examples": list(POLICIES)})]

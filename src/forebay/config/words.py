@@ -1,0 +1,118 @@
+"""Faults in Forebay's words: from Pydantic's errors, with did-you-mean, as `Fault`s with key paths."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from forebay.errors import Fault
+from forebay.types import Address, describe
+
+Path = tuple[str | int, ...]
+
+GATEWAY_KEYS: Final = ("listen", "threads", "admin", "access_log", "state_dir", "shutdown_grace", "trusted_proxies", "forwarded")
+"""The keys that a file has in its `[gateway]` table, and Python on the gateway itself."""
+
+_OURS: Final = "forebay"
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_TYPES: Final = {
+    "string_type": ("a string", 'write it in quotes, as "text"'),
+    "dict_type": ("a table", None),
+    "mapping_type": ("a table", None),
+    "list_type": ("a list", "write it in brackets, as [...]"),
+    "tuple_type": ("a list", "write it in brackets, as [...]"),
+}
+
+
+def custom(message: str, hint: str | None = None) -> PydanticCustomError:
+    """An error for Pydantic to collect, which keeps its words."""
+    return PydanticCustomError(_OURS, "{message}", {"message": message, "hint": hint})
+
+
+def line_error(path: Path, message: str, hint: str | None) -> InitErrorDetails:
+    """The same with its place."""
+    return InitErrorDetails(type=custom(message, hint), loc=path, input=None)
+
+
+def suggest(word: object, known: Iterable[str]) -> str | None:
+    """`did you mean "weight"?`, where one of the known words is near enough."""
+    near = difflib.get_close_matches(str(word).lower().replace("-", "_"), list(known), n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else None
+
+
+def one_of(known: Iterable[str]) -> str:
+    """`"a", "b" or "c"`."""
+    quoted = [f'"{word}"' for word in known]
+    return " or ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
+
+
+def translate(error: ErrorDetails, known: Iterable[str], example: str) -> InitErrorDetails:
+    """Pydantic's error in our words; `known` are the keys of the table it arose in, `example` is how that table is written."""
+    path, kind, value = error["loc"], error["type"], error["input"]
+    context = error.get("ctx", {})
+    if kind == _OURS:
+        return line_error(path, context["message"], context["hint"])
+    if kind == "extra_forbidden":
+        keys = list(known)
+        return line_error(path, "unknown key", suggest(path[-1], keys) or f"the keys here are {', '.join(keys)}")
+    if kind == "missing":
+        return line_error(path, "missing", example or None)
+    if kind == "literal_error":
+        words = re.findall(r"'([^']+)'", context["expected"]) or re.findall(r"\d+", context["expected"])
+        text = one_of(words) if isinstance(value, str) else one_of(words).replace('"', "")
+        return line_error(path, f"must be {text}, not {json.dumps(value, default=str)}", suggest(value, words))
+    if kind in {"model_type", "model_attributes_type"}:
+        return line_error(path, f"must be a table, not {describe(value)}", example or None)
+    if kind in _TYPES:
+        wanted, hint = _TYPES[kind]
+        return line_error(path, f"must be {wanted}, not {describe(value)}", hint)
+    return line_error(path, error["msg"], None)
+
+
+def path_text(path: Sequence[str | int]) -> str:
+    """`pools.app.endpoints[1].weight`; names that are no bare keys of TOML are quoted."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _BARE.fullmatch(part) else json.dumps(part))
+    return text
+
+
+def place_of(path: Path) -> Path:
+    """The path as a file has it, where the gateway's own keys stand in a table `[gateway]`."""
+    return ("gateway", *path) if path and path[0] in GATEWAY_KEYS else path
+
+
+def shown_path(path: Path, written: object) -> Path:
+    """The part of a path that exists in what was written: a short form has no keys inside, and Pydantic's marks are no keys."""
+    shown: list[str | int] = []
+    for part in path:
+        if part == "[key]" or isinstance(written, str | int | float | Address) or (isinstance(part, int) and isinstance(written, Mapping)):
+            break
+        shown.append(part)
+        written = _inside(written, part)
+    return tuple(shown)
+
+
+def faults_of(error: ValidationError, written: Mapping[str, Any], place: Callable[[Path], Path]) -> list[Fault]:
+    """All faults of a validation; `place` turns the path of a key into that which a file has."""
+    return [
+        Fault(each["msg"], path_text(place(shown_path(each["loc"], written))), hint=each.get("ctx", {}).get("hint"))
+        for each in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _inside(written: object, part: str | int) -> object:
+    if isinstance(written, Mapping):
+        return written.get(part)
+    if isinstance(written, list | tuple) and isinstance(part, int) and part < len(written):
+        return written[part]
+    return getattr(written, str(part), None) if isinstance(written, BaseModel) else None
