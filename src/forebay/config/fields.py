@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
 
@@ -30,6 +31,7 @@ from forebay.types import (
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]")
 _LONGEST_ID: Final = 255
 # The gateway writes these itself, from the message as it was parsed; setting or removing one would break the framing.
 _FRAMING: Final = frozenset(
@@ -65,7 +67,7 @@ class OneOrMany:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(
-            lambda value: value if isinstance(value, list | tuple | Set | Iterator) else (value,),
+            lambda value: value if isinstance(value, list | tuple | AbstractSet | Iterator) else (value,),
             handler(source),
         )
 
@@ -224,32 +226,30 @@ def _host(value: object) -> str:
 
 def _new_path(value: object) -> str:
     text = _text(value)
-    if not text.startswith(("/", "$")):
-        raise Malformed(f'"{text}" does not start with "/"', f'did you mean "/{text}"?')
+    if not text.startswith("/") or text.startswith("//"):
+        raise Malformed(f'"{text}" does not start with one "/"', f'did you mean "/{text.lstrip("/")}"?')
+    if "?" in text or "#" in text:
+        raise Malformed(f'"{text}" holds a query or a fragment', "the request's own query is kept; leave it out")
     return _wire(text)
 
 
 def _wire(text: str) -> str:
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise Malformed(f"{text!r} holds a character that no path on the wire has", "write it percent-encoded, as %20 for a space")
-    if "?" in text or "#" in text:
-        raise Malformed(f'"{text}" holds a query or a fragment', "the request's own query is kept; leave it out")
+        raise Malformed(f"{text!r} holds a character that no URL on the wire has", "write it percent-encoded, as %20 for a space")
     return text
 
 
 def _prefix(value: object) -> str:
     text = _new_path(value).rstrip("/")
-    if not text or "*" in text or text.startswith("$"):
+    if not text or "*" in text:
         raise Malformed(f'"{value}" is no prefix of a path', 'write it as "/prefix"')
     return text
 
 
 def _redirect_to(value: object) -> str:
     text = _text(value)
-    scheme, found, rest = text.partition("://")
-    if not found:
-        return _new_path(value)
-    if scheme not in {"http", "https"} or not rest or rest.startswith("/"):
+    absolute = _URL.match(text)
+    if not absolute and (not text.startswith("/") or text.startswith("//")):
         raise Malformed(f'"{text}" is no URL to redirect to', 'write "/path" or "https://HOST/path"')
     return _wire(text)
 

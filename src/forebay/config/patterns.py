@@ -16,7 +16,7 @@ from forebay.types import Malformed, describe, parse_host
 
 # Syntax that Rust has and Python lacks; a regex with any of it is left to the engine's judgement.
 _RUST_ONLY: Final = re.compile(r"\\[pPzuUxCRX<>]|\\b\{|\(\?<[A-Za-z_]|\[\[?\^?:|\(\?[imsUuxR-]+[):]|&&|--|~~|\[[^\]]*\[")
-_GROUP: Final = re.compile(r"\$(\d+)")
+_HOLDER: Final = re.compile(r"\$(?:(?P<dollar>\$)|(?P<number>[1-9])|\{(?P<braced>\w+)\}|(?P<name>[A-Za-z_]\w*))?")
 _MARKS: Final = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind", "(?P=": "a back reference",
                  "(?>": "an atomic group", "(?(": "a conditional"}  # fmt: skip
 
@@ -88,20 +88,26 @@ def placeholder_faults(text: str, paths: Sequence[str]) -> Iterator[tuple[str, s
     """What is wrong with the `*` and `$1` of a rewrite or redirect, given its route's path patterns: pairs of fault and hint."""
     if "*" in text and not (paths and all(path.endswith("/*") and path[0] != "~" for path in paths)):
         yield 'has a "*", but not every path of the match ends in "/*"', 'match path = "/prefix/*", or write the path without "*"'
-    groups = [found[1] for found in _GROUP.finditer(text)]
-    if not groups:
-        return
-    if not (paths and all(path.startswith("~") for path in paths)):
-        yield f'has "${groups[0]}", but not every path of the match is a regex', 'match a regex with a group, as path = "~/a/(.*)"'
-        return
-    for group in groups:
-        for path in paths:
-            if int(group) > count_groups(path[1:]):
+    for found in _HOLDER.finditer(text):
+        group = found["number"] or found["braced"] or found["name"]
+        if group is None:
+            if found["dollar"] is None:
+                yield 'has a "$" that names no group', "write $1 or ${name} for a group, and $$ for a dollar"
+        elif not (paths and all(path.startswith("~") for path in paths)):
+            yield f'has "{found[0]}", but not every path of the match is a regex', 'match a regex with a group, as path = "~/a/(.*)"'
+        else:
+            lacking = [path for path in paths if not _has_group(path[1:], group)]
+            if lacking:
                 yield (
-                    f'has "${group}", but "{path}" has {count_groups(path[1:])} group(s)',
-                    "number the groups from 1, in the order of their brackets",
+                    f'has "{found[0]}", but "{lacking[0]}" has no such group',
+                    "groups are numbered from 1, in the order of their brackets",
                 )
-                break
+
+
+def _has_group(regex: str, group: str) -> bool:
+    if group.isdigit():
+        return 1 <= int(group) <= count_groups(regex)
+    return any(token_name == group for token_name in re.findall(r"\(\?P?<(\w+)>", regex))
 
 
 def count_groups(regex: str) -> int:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from forebay.balance import DEFAULT
 from forebay.config.fields import Balance, CountOrOff, Duration, EndpointAddress, EndpointId, Grace, HostSent, Size, number
-from forebay.config.table import Found, Table
+from forebay.config.table import Table
+from forebay.config.words import Found
 from forebay.types import Address, Malformed
 
 KIB = 1024

@@ -25,8 +25,8 @@ from forebay.config.fields import (
     number,
 )
 from forebay.config.patterns import parse_path, placeholder_faults
-from forebay.config.table import Found, Table
-from forebay.config.words import one_of
+from forebay.config.table import Table
+from forebay.config.words import Found, one_of
 from forebay.types import Malformed
 
 ACTIONS = ("pool", "redirect", "respond")

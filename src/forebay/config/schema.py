@@ -27,8 +27,8 @@ from forebay.config.fields import (
 from forebay.config.pools import KIB, Endpoint, Pool, Queue, Retry
 from forebay.config.provenance import Provenance
 from forebay.config.routes import HeaderEdits, Match, Redirect, Respond, Route
-from forebay.config.table import Found, Table
-from forebay.config.words import GATEWAY_KEYS, Path, path_text, place_of, suggest
+from forebay.config.table import Table
+from forebay.config.words import GATEWAY_KEYS, Found, Path, path_text, place_of, suggest
 from forebay.types import Address, Malformed
 
 __all__ = [
@@ -139,6 +139,10 @@ class GatewayConfig(Table):
     def provenance(self) -> Provenance:
         """Where each key was declared, where a file did."""
         return self._provenance
+
+    def note_provenance(self, provenance: Provenance) -> None:
+        """Keep where each key was declared; for who loads a configuration."""
+        self._provenance = provenance
 
     @classmethod
     def _place(cls, path: Path) -> Path:

@@ -14,11 +14,8 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ModelWrapValid
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails
 
-from forebay.config.words import Path, faults_of, line_error, translate
-from forebay.errors import ConfigError
-
-Found = tuple[Path, str, str | None]
-"""A fault between keys: where (relative to the table), what, and what to do."""
+from forebay.config.words import Found, Path, found_of, line_error, path_text, translate
+from forebay.errors import ConfigError, Fault
 
 
 class Table(BaseModel):
@@ -35,7 +32,8 @@ class Table(BaseModel):
         try:
             self.__pydantic_validator__.validate_python(keys, self_instance=self)
         except ValidationError as error:
-            raise ConfigError(faults_of(error, keys, self._place)) from None
+            found = found_of(error, keys)
+            raise ConfigError(Fault(message, path_text(self._place(path)), hint=hint) for path, message, hint in found) from None
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - passed on to Pydantic
         super().__init_subclass__(**options)

@@ -1,20 +1,22 @@
-"""Faults in Forebay's words: from Pydantic's errors, with did-you-mean, as `Fault`s with key paths."""
+"""Faults in Forebay's words: from Pydantic's errors, with did-you-mean, with the paths of their keys."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from forebay.errors import Fault
 from forebay.types import Address, describe
 
 Path = tuple[str | int, ...]
+
+Found = tuple[Path, str, str | None]
+"""A fault before it has a file: where, what, and what to do."""
 
 GATEWAY_KEYS: Final = ("listen", "threads", "admin", "access_log", "state_dir", "shutdown_grace", "trusted_proxies", "forwarded")
 """The keys that a file has in its `[gateway]` table, and Python on the gateway itself."""
@@ -102,10 +104,10 @@ def shown_path(path: Path, written: object) -> Path:
     return tuple(shown)
 
 
-def faults_of(error: ValidationError, written: Mapping[str, Any], place: Callable[[Path], Path]) -> list[Fault]:
-    """All faults of a validation; `place` turns the path of a key into that which a file has."""
+def found_of(error: ValidationError, written: Mapping[str, Any]) -> list[Found]:
+    """All faults of a validation, in the order they were found."""
     return [
-        Fault(each["msg"], path_text(place(shown_path(each["loc"], written))), hint=each.get("ctx", {}).get("hint"))
+        (shown_path(each["loc"], written), each["msg"], each.get("ctx", {}).get("hint"))
         for each in error.errors(include_url=False, include_input=False)
     ]
 

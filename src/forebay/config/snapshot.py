@@ -1,0 +1,163 @@
+"""What the engine is told: the JSON of `SnapshotSpec` and `DeltaSpec` (engine/src/snapshot.rs).
+
+Durations are seconds, sizes are bytes, `None` is *off*. Nothing here resolves or decides: the addresses of names are an argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from forebay.balance import parse
+from forebay.config.pools import Endpoint, Pool
+from forebay.config.routes import HeaderEdits, Match, Route
+from forebay.config.schema import GatewayConfig, Limits, Listener
+from forebay.types import Address
+
+Json = dict[str, Any]
+Resolved = Mapping[str, Sequence[str]]
+"""The `ip:port`s that each declared `HOST:PORT` has at present."""
+
+GATEWAY_NAME: Final = "forebay"
+"""What the gateway calls itself in `Via` and `Proxy-Status`."""
+
+_ALL_ADDRESSES: Final = "[::]"
+_PARTS: Final = ("limits", "trusted_proxies", "forwarded", "listeners")
+
+
+def snapshot(config: GatewayConfig, number: int, resolved: Resolved) -> Json:
+    """The whole snapshot of a configuration.
+
+    An endpoint with a name becomes one endpoint for each of the name's addresses; without any, it stays one without a target. Where
+    two endpoints of a pool come to the same id, the first declared keeps it and the other is left out.
+    """
+    return {
+        "number": number,
+        "name": GATEWAY_NAME,
+        "limits": _limits(config.limits),
+        "trusted_proxies": [str(network) for network in config.trusted_proxies],
+        "forwarded": config.forwarded,
+        "listeners": [_listener(name, listener) for name, listener in config.all_listeners.items()],
+        "routes": [_route(route_id(index, route), route) for index, route in enumerate(config.all_routes)],
+        "pools": {name: _pool(name, pool, resolved) for name, pool in config.pools.items()},
+    }
+
+
+def delta(old: Json, new: Json) -> Json:
+    """The `DeltaSpec` that leads from one snapshot to another: only what differs."""
+    before = {route["id"]: route for route in old["routes"]}
+    order = [route["id"] for route in new["routes"]]
+    changes = {part: new[part] for part in _PARTS if old[part] != new[part]}
+    return {
+        "base": old["number"],
+        "number": new["number"],
+        **changes,
+        "routes": [route for route in new["routes"] if before.get(route["id"]) != route],
+        **({"route_order": order} if order != list(before) else {}),
+        "pools": {name: pool for name, pool in new["pools"].items() if old["pools"].get(name) != pool},
+        "removed_pools": [name for name in old["pools"] if name not in new["pools"]],
+    }
+
+
+def names(config: GatewayConfig) -> set[str]:
+    """The `HOST:PORT`s of all endpoints whose host is a name, to be resolved."""
+    return {str(endpoint.address) for pool in config.pools.values() for endpoint in pool.endpoints if _is_name(endpoint.address)}
+
+
+def route_id(index: int, route: Route) -> str:
+    """A route's name, or `routes[3]` where it has none."""
+    return route.name or f"routes[{index}]"
+
+
+def seed(pool: str) -> int:
+    """The seed of a pool's random picks: the first eight bytes, big-endian, of the SHA-256 of its name in UTF-8. The same on every
+    gateway and in every version."""
+    return int.from_bytes(hashlib.sha256(pool.encode()).digest()[:8])
+
+
+def _is_name(address: Address) -> bool:
+    return address.kind == "tcp" and address.ip is None
+
+
+def _limits(limits: Limits) -> Json:
+    return limits.model_dump()
+
+
+def _listener(name: str, listener: Listener) -> Json:
+    bind = [_socket(address) for address in listener.bind]
+    return {"name": name, "bind": bind, "upgrades": list(listener.upgrades), "half_close": listener.half_close}
+
+
+def _socket(address: Address) -> str:
+    """The socket address to bind. No host means all addresses, of IPv4 and IPv6 alike: a socket on `[::]` takes both."""
+    if not address.host:
+        return f"{_ALL_ADDRESSES}:{address.port}"
+    return f"127.0.0.1:{address.port}" if address.host == "localhost" else str(address)
+
+
+def _route(name: str, route: Route) -> Json:
+    return {
+        "id": name,
+        "match": _match(route.match),
+        "action": _action(route),
+        "timeout": route.timeout,
+        "first_byte_timeout": route.first_byte_timeout,
+        "strip_prefix": route.strip_prefix,
+        "rewrite": route.rewrite,
+        "request_headers": _edits(route.request_headers),
+        "response_headers": _edits(route.response_headers),
+    }
+
+
+def _match(match: Match) -> Json:
+    return {
+        "host": list(match.host),
+        "path": list(match.path),
+        "method": list(match.method),
+        "header": dict(match.header),
+        "query": dict(match.query),
+    }
+
+
+def _action(route: Route) -> Json:
+    if route.redirect is not None:
+        return {"redirect": {"to": route.redirect.to, "status": route.redirect.status}}
+    if route.respond is not None:
+        headers = [list(each) for each in route.respond.headers.items()]
+        return {"respond": {"status": route.respond.status, "headers": headers, "body": route.respond.body}}
+    return {"pool": route.pool}
+
+
+def _edits(edits: HeaderEdits) -> Json:
+    return {"set": [list(each) for each in edits.set.items()], "remove": list(edits.remove)}
+
+
+def _pool(name: str, pool: Pool, resolved: Resolved) -> Json:
+    return {
+        "policy": parse(pool.balance).spec,
+        "seed": seed(name),
+        "endpoints": _unique(each for endpoint in pool.endpoints for each in _endpoints(endpoint, resolved)),
+        "host": pool.host if pool.host in {"client", "endpoint"} else {"fixed": pool.host},
+        "connect_timeout": pool.connect_timeout,
+        "max_connections": pool.max_connections,
+        "max_inflight": pool.max_inflight,
+        "queue": pool.queue.model_dump(),
+        "retry": pool.retry.model_dump(),
+    }
+
+
+def _endpoints(endpoint: Endpoint, resolved: Resolved) -> Iterator[Json]:
+    address = str(endpoint.address)
+    targets: Sequence[str | None] = resolved.get(address, ()) if _is_name(endpoint.address) else (address,)
+    for target in targets or (None,):
+        # A declared id is one endpoint's; several addresses of one name share it with their address behind.
+        shared = f"{endpoint.id}@{target}" if endpoint.id and len(targets) > 1 else endpoint.id
+        yield {"id": shared or target or address, "address": address, "target": target, "weight": endpoint.weight}
+
+
+def _unique(endpoints: Iterable[Json]) -> list[Json]:
+    first: dict[str, Json] = {}
+    for endpoint in endpoints:
+        first.setdefault(endpoint["id"], endpoint)
+    return list(first.values())
