@@ -1,1 +1,47 @@
 """What a user declares: its schema, loading it from TOML or Python, its defaults, and checking it."""
+
+from forebay.config.canonical import canonical, canonical_json
+from forebay.config.check import warnings
+from forebay.config.effective import Row, effective
+from forebay.config.load import from_dict, load, loads
+from forebay.config.schema import (
+    Endpoint,
+    GatewayConfig,
+    HeaderEdits,
+    Limits,
+    Listener,
+    Match,
+    Pool,
+    Queue,
+    Redirect,
+    Respond,
+    Retry,
+    Route,
+)
+from forebay.config.snapshot import delta, names, snapshot
+
+__all__ = [
+    "Endpoint",
+    "GatewayConfig",
+    "HeaderEdits",
+    "Limits",
+    "Listener",
+    "Match",
+    "Pool",
+    "Queue",
+    "Redirect",
+    "Respond",
+    "Retry",
+    "Route",
+    "Row",
+    "canonical",
+    "canonical_json",
+    "delta",
+    "effective",
+    "from_dict",
+    "load",
+    "loads",
+    "names",
+    "snapshot",
+    "warnings",
+]

@@ -101,7 +101,10 @@ def _flattened(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Found]]:
 def _belongs(key: str) -> str:
     if key in GATEWAY_KEYS:
         return "it belongs into the table [gateway]"
-    return suggest(key, ("gateway", *_TABLES)) or "the tables are [gateway], [limits], [listeners.NAME], [[routes]] and [pools.NAME]"
+    near = suggest(key, (*GATEWAY_KEYS, "gateway", *_TABLES))
+    if near and any(f'"{known}"' in near for known in GATEWAY_KEYS):
+        return near.replace("?", " in [gateway]?")
+    return near or "the tables are [gateway], [limits], [listeners.NAME], [[routes]] and [pools.NAME]"
 
 
 def _syntax_fault(message: str, text: str, file: str) -> Fault:

@@ -1,0 +1,85 @@
+"""Every limit and timeout in force, with where it came from; what `forebay check --effective` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from forebay.config.schema import GatewayConfig
+from forebay.config.snapshot import route_id
+from forebay.config.table import Table
+from forebay.config.words import path_text
+
+_GATEWAY: Final = ("threads", "access_log", "shutdown_grace", "trusted_proxies", "forwarded")
+_ROUTE: Final = ("timeout", "first_byte_timeout")
+_POOL: Final = ("balance", "connect_timeout", "max_connections", "max_inflight")
+
+FIXED: Final = (
+    ("reflex.failures", "3 in a row"),
+    ("reflex.passed_over", "1s"),
+    ("buffers.body", "16KiB to 256KiB"),
+)
+"""What no key changes: after how many failures in a row an endpoint is passed over, and for how long; a body's buffer per direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value in force. `source` is `default`, `gateway.toml:7`, `Python`, or `fixed` for what no key changes."""
+
+    key: str
+    value: str
+    source: str
+
+
+def effective(config: GatewayConfig) -> list[Row]:
+    """All limits and timeouts in force, in the order of the reference."""
+    return [*_declared(config), *(Row(key, value, "fixed") for key, value in FIXED)]
+
+
+def _declared(config: GatewayConfig) -> Iterator[Row]:
+    rows = _Rows(config)
+    yield from rows.of(config, ("gateway",), _GATEWAY)
+    yield from rows.of(config.limits, ("limits",), tuple(type(config.limits).model_fields))
+    for name, listener in config.listeners.items():
+        yield from rows.of(listener, ("listeners", name), ("upgrades", "half_close"))
+    for index, route in enumerate(config.all_routes):
+        if route.pool is not None:
+            yield from rows.of(route, ("routes", index), _ROUTE, shown=("routes", route_id(index, route)) if route.name else None)
+    for name, pool in config.pools.items():
+        yield from rows.of(pool, ("pools", name), _POOL)
+        yield from rows.of(pool.queue, ("pools", name, "queue"), ("size", "timeout"))
+        yield from rows.of(pool.retry, ("pools", name, "retry"), ("attempts", "replay_buffer"))
+
+
+class _Rows:
+    def __init__(self, config: GatewayConfig) -> None:
+        self._origin = config.provenance
+
+    def of(
+        self,
+        table: Table,
+        path: tuple[str | int, ...],
+        keys: tuple[str, ...],
+        *,
+        shown: tuple[str | int, ...] | None = None,
+    ) -> Iterator[Row]:
+        printed = table.model_dump(mode="json", include=set(keys))
+        for key in keys:
+            yield Row(path_text((*(shown or path), key)), _text(printed[key]), self._source(table, (*path, key)))
+
+    def _source(self, table: Table, path: tuple[str | int, ...]) -> str:
+        if str(path[-1]) not in table.model_fields_set:
+            return "default"
+        if self._origin.file is None:
+            return "Python"
+        line = self._origin.line(path)
+        return self._origin.file if line is None else f"{self._origin.file}:{line}"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "none" if value is None else str(value)
