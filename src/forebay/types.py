@@ -70,7 +70,8 @@ def format_duration(seconds: float) -> str:
     """The canonical text: the largest unit that divides it (`2s`, `75s`, `500ms`, `1h`)."""
     micros = round(seconds * 1_000_000)
     for unit, size in _DURATION_PRINTED:
-        if micros and micros % size == 0:
+        # A single minute reads better in seconds, beside its neighbours of 30 and 75.
+        if micros and micros % size == 0 and (unit != "m" or micros != size):
             return f"{micros // size}{unit}"
     return "0s"
 

@@ -25,9 +25,7 @@ def warnings(config: GatewayConfig) -> list[Fault]:
     rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, _trust)
     found = [each for rule in rules for each in rule(config)]
     origin = config.provenance
-    faults = [
-        Fault(message, path_text(path), origin.file, origin.line(path), hint, severity="warning") for path, message, hint in found
-    ]
+    faults = [Fault(message, path_text(path), origin.file, origin.line(path), hint, severity="warning") for path, message, hint in found]
     return sorted(faults, key=lambda fault: fault.line or 0)
 
 
@@ -108,7 +106,9 @@ def _pools(config: GatewayConfig) -> Iterator[Found]:
 
 def _trust(config: GatewayConfig) -> Iterator[Found]:
     everyone = [network for network in config.trusted_proxies if network.prefixlen == 0]
-    public = [address for listener in config.all_listeners.values() for address in listener.bind if not (address.ip and address.ip.is_loopback)]
+    public = [
+        address for listener in config.all_listeners.values() for address in listener.bind if not (address.ip and address.ip.is_loopback)
+    ]
     if everyone and any(address.host != "localhost" for address in public):
         said = f"{everyone[0]} believes whatever any client says about its address, on {public[0]}"
         yield ("gateway", "trusted_proxies"), said, "name the networks of the proxies in front"

@@ -38,12 +38,18 @@ _FRAMING: Final = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"},
 )
 _LARGEST: Final = 2**31 - 1
+_SMALLEST_HEAD: Final = 1024
+_LARGEST_HEAD: Final = 1024 * 1024
+
+
+_FROM_ENVIRONMENT: Final[JsonSchemaValue] = {"type": "string", "pattern": r"\$\{"}
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """Marks a field as read by `parse`, which raises Malformed, and printed to JSON by `write`."""
+    """Marks a field as read by `parse`, which raises Malformed, and printed to JSON by `write`; `kind` is what the reference calls it."""
 
+    kind: str
     parse: Callable[[object], Any]
     write: Callable[[Any], object] | None = None
     schema: JsonSchemaValue = field(default_factory=lambda: {"type": "string"}, compare=False)
@@ -78,7 +84,8 @@ class OneOrMany:
 
 def number(least: int, most: int = _LARGEST, *, word: str | None = None, meaning: int | None = None) -> Parsed:
     """A whole number within bounds; a text of digits counts, so that a number can come from the environment. `word` stands for
-    `meaning`, and is how that is printed."""
+    `meaning`, and is how that is printed.
+    """
 
     def parse(value: object) -> int | None:
         if word is not None and (value == word or value is None):
@@ -93,10 +100,13 @@ def number(least: int, most: int = _LARGEST, *, word: str | None = None, meaning
             raise Malformed(f"must be at least {least}, not {value}" if value < least else f"must be at most {most}, not {value}")
         return value
 
-    schema: JsonSchemaValue = {"type": "integer", "minimum": least, "maximum": most}
+    schema: JsonSchemaValue = {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, _FROM_ENVIRONMENT]}
+    kind = f"whole number from {least}" + (f" to {most}" if most != _LARGEST else "")
     if word is None:
-        return Parsed(parse, None, schema)
-    return Parsed(parse, lambda value: word if value == meaning else value, {"anyOf": [schema, {"const": word}]})
+        return Parsed(kind, parse, None, schema)
+    return Parsed(
+        f'{kind}, or `"{word}"`', parse, lambda value: word if value == meaning else value, {"anyOf": [*schema["anyOf"], {"const": word}]}
+    )
 
 
 def _positive(value: object) -> float:
@@ -104,6 +114,13 @@ def _positive(value: object) -> float:
     if seconds == 0:
         raise Malformed("must be longer than zero")
     return seconds
+
+
+def _head_size(value: object) -> int:
+    size = parse_size(value)
+    if not _SMALLEST_HEAD <= size <= _LARGEST_HEAD:
+        raise Malformed(f"must lie between {format_size(_SMALLEST_HEAD)} and {format_size(_LARGEST_HEAD)}, not {format_size(size)}")
+    return size
 
 
 def _off(parse: Callable[[object], Any]) -> Callable[[object], Any]:
@@ -200,7 +217,7 @@ def _field_value(value: object) -> str:
 
 def _upgrade(value: object) -> str:
     token = _token(value).lower()
-    if token == "h2c":
+    if token == "h2c":  # noqa: S105 - the name of a protocol
         raise Malformed('"h2c" would carry requests past the gateway unseen, and is never passed', "leave it out")
     return token
 
@@ -256,36 +273,40 @@ def _redirect_to(value: object) -> str:
 
 _DURATION: Final[JsonSchemaValue] = {"anyOf": [{"type": "string", "examples": ["2s", "500ms", "1m30s"]}, {"type": "number", "minimum": 0}]}
 _SIZE: Final[JsonSchemaValue] = {"anyOf": [{"type": "string", "examples": ["64KiB", "10MB"]}, {"type": "integer", "minimum": 0}]}
-_TRUTH: Final[JsonSchemaValue] = {"type": "boolean"}
+_TRUTH: Final[JsonSchemaValue] = {"anyOf": [{"type": "boolean"}, _FROM_ENVIRONMENT]}
 
 T = TypeVar("T")
 Many = Annotated[tuple[T, ...], OneOrMany()]
 
-Duration = Annotated[float, Parsed(_positive, format_duration, _DURATION)]
-Grace = Annotated[float, Parsed(parse_duration, format_duration, _DURATION)]
-DurationOrOff = Annotated[float | None, Parsed(_off(_positive), _written(format_duration), _DURATION)]
-Size = Annotated[int, Parsed(parse_size, format_size, _SIZE)]
-SizeOrOff = Annotated[int | None, Parsed(_off(parse_size), _written(format_size), _SIZE)]
+Duration = Annotated[float, Parsed("duration", _positive, format_duration, _DURATION)]
+Grace = Annotated[float, Parsed("duration, or 0", parse_duration, format_duration, _DURATION)]
+DurationOrOff = Annotated[float | None, Parsed('duration, or `"off"`', _off(_positive), _written(format_duration), _DURATION)]
+Size = Annotated[int, Parsed("size", parse_size, format_size, _SIZE)]
+HeadSize = Annotated[int, Parsed("size from 1KiB to 1MiB", _head_size, format_size, _SIZE)]
+SizeOrOff = Annotated[int | None, Parsed('size, or `"off"`', _off(parse_size), _written(format_size), _SIZE)]
 CountOrOff = Annotated[int | None, number(1, word="off")]
-ListenAddress = Annotated[Address, Parsed(_listen_address, str)]
-AdminAddress = Annotated[Address, Parsed(_admin_address, str)]
-EndpointAddress = Annotated[Address, Parsed(_endpoint_address, str)]
-TrustedNetwork = Annotated[Network, Parsed(parse_network, str)]
-Name = Annotated[str, Parsed(_name)]
-EndpointId = Annotated[str, Parsed(_endpoint_id)]
-Text = Annotated[str, Parsed(_text)]
-FilePath = Annotated[str, Parsed(_path_of_file)]
-Truth = Annotated[bool, Parsed(_truth, None, _TRUTH)]
-Method = Annotated[str, Parsed(lambda value: _token(value).upper())]
-MatchedField = Annotated[str, Parsed(lambda value: _token(value).lower())]
-EditedField = Annotated[str, Parsed(_edited_field)]
-FieldValue = Annotated[str, Parsed(_field_value)]
-UpgradeToken = Annotated[str, Parsed(_upgrade)]
-PathPattern = Annotated[str, Parsed(parse_path)]
-HostPattern = Annotated[str, Parsed(parse_host_pattern)]
-ValuePattern = Annotated[str, Parsed(parse_value_pattern)]
-NewPath = Annotated[str, Parsed(_new_path)]
-Prefix = Annotated[str, Parsed(_prefix)]
-RedirectTo = Annotated[str, Parsed(_redirect_to)]
-HostSent = Annotated[str, Parsed(_host)]
-Balance = Annotated[str, Parsed(lambda value: parse_balance(_text(value)).name, None, {"type": "string", "examples": list(POLICIES)})]
+ListenAddress = Annotated[Address, Parsed("address", _listen_address, str)]
+AdminAddress = Annotated[Address, Parsed("loopback address", _admin_address, str)]
+EndpointAddress = Annotated[Address, Parsed("address", _endpoint_address, str)]
+TrustedNetwork = Annotated[Network, Parsed("network", parse_network, str)]
+Name = Annotated[str, Parsed("name", _name)]
+EndpointId = Annotated[str, Parsed("string", _endpoint_id)]
+Text = Annotated[str, Parsed("string", _text)]
+LogTarget = Annotated[str, Parsed('`"stdout"`, `"stderr"`, `"off"` or a path', _path_of_file)]
+Directory = Annotated[str, Parsed("path", _path_of_file)]
+Truth = Annotated[bool, Parsed("true or false", _truth, None, _TRUTH)]
+Method = Annotated[str, Parsed("method", lambda value: _token(value).upper())]
+MatchedField = Annotated[str, Parsed("field name", lambda value: _token(value).lower())]
+EditedField = Annotated[str, Parsed("field name", _edited_field)]
+FieldValue = Annotated[str, Parsed("string", _field_value)]
+UpgradeToken = Annotated[str, Parsed("token", _upgrade)]
+PathPattern = Annotated[str, Parsed("path pattern", parse_path)]
+HostPattern = Annotated[str, Parsed("host pattern", parse_host_pattern)]
+ValuePattern = Annotated[str, Parsed("pattern", parse_value_pattern)]
+NewPath = Annotated[str, Parsed("path", _new_path)]
+Prefix = Annotated[str, Parsed("path", _prefix)]
+RedirectTo = Annotated[str, Parsed("path or URL", _redirect_to)]
+HostSent = Annotated[str, Parsed('`"client"`, `"endpoint"` or a name', _host)]
+Balance = Annotated[
+    str, Parsed("name of a policy", lambda value: parse_balance(_text(value)).name, None, {"type": "string", "examples": list(POLICIES)})
+]

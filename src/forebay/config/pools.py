@@ -24,7 +24,10 @@ class Endpoint(Table):
     example: ClassVar[str] = 'write "10.0.0.1:80" or { address = "10.0.0.1:80", weight = 2 }'
 
     address: EndpointAddress = Field(
-        description="Where it is: `HOST:PORT`, `[V6]:PORT`, `http://HOST[:PORT]` or `unix:/path`. A name is resolved, again and again; each of its addresses serves."
+        description=(
+            "Where it is: `HOST:PORT`, `[V6]:PORT`, `http://HOST[:PORT]` or `unix:/path`. A name is resolved, again and "
+            "again; each of its addresses serves."
+        )
     )
     weight: Annotated[int, number(0, MAX_WEIGHT)] = Field(
         1, description="Its share relative to the pool's other endpoints, 0 to 1000, for the policies that weigh. 0 takes no requests."
@@ -33,7 +36,7 @@ class Endpoint(Table):
         None, description="Its name in status and records, unique in the pool. Without one it goes by its resolved address."
     )
 
-    def __init__(self, address: object = None, /, **keys: Any) -> None:
+    def __init__(self, address: object = None, /, **keys: object) -> None:
         super().__init__(**({} if address is None else {"address": address}), **keys)
 
 
@@ -75,7 +78,10 @@ class Pool(Table):
     )
     host: HostSent = Field(
         "client",
-        description="The `Host` that a server receives: `client` passes on what the client sent, `endpoint` sends the endpoint's own address, anything else is sent as it stands.",
+        description=(
+            "The `Host` that a server receives: `client` passes on what the client sent, `endpoint` sends the endpoint's own "
+            "address, anything else is sent as it stands."
+        ),
     )
     connect_timeout: Duration = Field(
         1.0, description="To open a connection; past it the attempt has failed, and another endpoint is tried."
@@ -88,7 +94,7 @@ class Pool(Table):
     queue: Queue = Field(Queue(), description="Where requests wait while every endpoint is at its cap.")
     retry: Retry = Field(Retry(), description="How requests are repeated.")
 
-    def __init__(self, endpoints: object = None, /, **keys: Any) -> None:
+    def __init__(self, endpoints: object = None, /, **keys: object) -> None:
         super().__init__(**({} if endpoints is None else {"endpoints": endpoints}), **keys)
 
     @classmethod

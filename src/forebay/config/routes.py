@@ -62,7 +62,9 @@ class Match(Table):
     )
     path: Many[PathPattern] = Field(
         (),
-        description="Path: `/exact`, `/prefix/*` (also `/prefix` itself) or `~REGEX`, which must match the whole path. Empty matches every path.",
+        description=(
+            "Path: `/exact`, `/prefix/*` (also `/prefix` itself) or `~REGEX`, which must match the whole path. Empty matches every path."
+        ),
     )
     method: Many[Method] = Field((), description="Request method. Empty matches every method.")
     header: dict[MatchedField, ValuePattern] = Field(
@@ -101,7 +103,7 @@ class Redirect(Table):
         308, description="Status of the answer. 307 and 308 keep the method, 301 and 308 may be remembered by clients."
     )
 
-    def __init__(self, to: object = None, /, **keys: Any) -> None:
+    def __init__(self, to: object = None, /, **keys: object) -> None:
         super().__init__(**({} if to is None else {"to": to}), **keys)
 
 
@@ -136,7 +138,10 @@ class Route(Table):
     )
     timeout: DurationOrOff = Field(
         None,
-        description="From the request head to the response head, over all attempts: past it the client gets 504. A response that has begun is never cut by it.",
+        description=(
+            "From the request head to the response head, over all attempts: past it the client gets 504. A response that has "
+            "begun is never cut by it."
+        ),
     )
     first_byte_timeout: DurationOrOff = Field(
         60.0, description="From a request fully sent to its response head, for one attempt: past it the attempt has failed."
@@ -146,7 +151,10 @@ class Route(Table):
     )
     rewrite: NewPath | None = Field(
         None,
-        description="The path that the request goes on with; `*` stands for what the match's `*` stood for, `$1` for a group of its regex. Not together with `strip_prefix`.",
+        description=(
+            "The path that the request goes on with; `*` stands for what the match's `*` stood for, `$1` for a group of its "
+            "regex. Not together with `strip_prefix`."
+        ),
     )
     request_headers: HeaderEdits = Field(HeaderEdits(), description="Edits of the request that goes to the server.")
     response_headers: HeaderEdits = Field(HeaderEdits(), description="Edits of the response that goes to the client.")

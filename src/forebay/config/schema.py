@@ -10,14 +10,15 @@ from pydantic import Field, PrivateAttr
 from forebay.config.fields import (
     AdminAddress,
     CountOrOff,
+    Directory,
     Duration,
     DurationOrOff,
-    FilePath,
     Grace,
+    HeadSize,
     ListenAddress,
+    LogTarget,
     Many,
     Name,
-    Size,
     SizeOrOff,
     TrustedNetwork,
     Truth,
@@ -45,18 +46,26 @@ class Listener(Table):
     example: ClassVar[str] = 'write bind = "0.0.0.0:8080"'
 
     bind: Many[ListenAddress] = Field(
-        description="Address or addresses to listen on: `IP:PORT`, `[V6]:PORT`, or `:PORT` for all of the machine. Port 0 asks the system for one."
+        description=(
+            "Address or addresses to listen on: `IP:PORT`, `[V6]:PORT`, or `:PORT` for all of the machine. Port 0 asks the system for one."
+        )
     )
     upgrades: Many[UpgradeToken] = Field(
         ("websocket",),
-        description="Protocols that a client may switch to with `Upgrade`; the connection is then a tunnel. Others are answered as if it had not been asked. Never `h2c`.",
+        description=(
+            "Protocols that a client may switch to with `Upgrade`; the connection is then a tunnel. Others are answered as if "
+            "it had not been asked. Never `h2c`."
+        ),
     )
     half_close: Truth = Field(
-        False,
-        description="Whether a client that has closed its sending side still gets its answer; otherwise that is an abort, and its request is given up at once.",
+        default=False,
+        description=(
+            "Whether a client that has closed its sending side still gets its answer; otherwise that is an abort, and its "
+            "request is given up at once."
+        ),
     )
 
-    def __init__(self, bind: object = None, /, **keys: Any) -> None:
+    def __init__(self, bind: object = None, /, **keys: object) -> None:
         super().__init__(**({} if bind is None else {"bind": bind}), **keys)
 
     @classmethod
@@ -76,9 +85,11 @@ class Limits(Table):
     keepalive_timeout: Duration = Field(75.0, description="Between two requests on one connection; past it the connection is closed.")
     tunnel_timeout: Duration = Field(3600.0, description="Without a byte in either direction of a tunnel; past it the tunnel is closed.")
     total_timeout: DurationOrOff = Field(None, description="From the request head to the end of the exchange, whatever its progress.")
-    max_head: Size = Field(
+    max_head: HeadSize = Field(
         32 * KIB,
-        description="Bytes of a request or response head, the first line included; a longer request gets 431 or 414, a longer response 502.",
+        description=(
+            "Bytes of a request or response head, the first line included; a longer request gets 431 or 414, a longer response 502."
+        ),
     )
     max_body: SizeOrOff = Field(None, description="Bytes of a request's body; a longer one gets 413.")
     max_connections: CountOrOff = Field(None, description="Client connections open at once, over all listeners; past it accepting pauses.")
@@ -89,20 +100,28 @@ class GatewayConfig(Table):
 
     listen: Many[ListenAddress] | None = Field(
         None,
-        description='Address or addresses to listen on; short for one listener of the name "default". Either this or `[listeners]` is given.',
+        description=(
+            'Address or addresses to listen on; short for one listener of the name "default". Either this or `[listeners]` is given.'
+        ),
     )
     threads: Annotated[int | None, number(1, 1024, word="auto")] = Field(
         None, description="Engine threads. `auto` takes the smaller of the CPUs allowed and the control group's quota, at least 1."
     )
     admin: AdminAddress | None = Field(
         None,
-        description="Loopback address of the admin API (`/live`, `/ready`, `/status`). Without it, only the control socket in `state_dir` serves it.",
+        description=(
+            "Loopback address of the admin API (`/live`, `/ready`, `/status`). Without it, only the control socket in "
+            "`state_dir` serves it."
+        ),
     )
-    access_log: FilePath = Field(
+    access_log: LogTarget = Field(
         "stdout",
-        description="Where each request's record goes: `stdout`, `stderr`, `off` or a file's path. Text on a terminal, JSON lines otherwise; a file may be rotated at any time.",
+        description=(
+            "Where each request's record goes: `stdout`, `stderr`, `off` or a file's path. Text on a terminal, JSON lines "
+            "otherwise; a file may be rotated at any time."
+        ),
     )
-    state_dir: FilePath | None = Field(
+    state_dir: Directory | None = Field(
         None, description="Directory of the control socket. Without it: $STATE_DIRECTORY, else $XDG_STATE_HOME/forebay/NAME."
     )
     shutdown_grace: Grace = Field(
@@ -110,11 +129,17 @@ class GatewayConfig(Table):
     )
     trusted_proxies: Many[TrustedNetwork] = Field(
         (),
-        description="Networks or addresses of proxies in front whose forwarding fields are believed. Empty believes nobody: the client is who connected.",
+        description=(
+            "Networks or addresses of proxies in front whose forwarding fields are believed. Empty believes nobody: the "
+            "client is who connected."
+        ),
     )
     forwarded: Literal["x-forwarded", "forwarded", "off"] = Field(
         "x-forwarded",
-        description="How servers are told who the client was: `x-forwarded` sets X-Forwarded-For, -Proto and -Host, `forwarded` sets Forwarded (RFC 7239), `off` neither.",
+        description=(
+            "How servers are told who the client was: `x-forwarded` sets X-Forwarded-For, -Proto and -Host, `forwarded` sets "
+            "Forwarded (RFC 7239), `off` neither."
+        ),
     )
     limits: Limits = Field(Limits(), description="How long and how large anything from a client may be.")
     listeners: dict[Name, Listener] = Field({}, description="Where clients connect, by name.")

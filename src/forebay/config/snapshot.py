@@ -72,7 +72,8 @@ def route_id(index: int, route: Route) -> str:
 
 def seed(pool: str) -> int:
     """The seed of a pool's random picks: the first eight bytes, big-endian, of the SHA-256 of its name in UTF-8. The same on every
-    gateway and in every version."""
+    gateway and in every version.
+    """
     return int.from_bytes(hashlib.sha256(pool.encode()).digest()[:8])
 
 

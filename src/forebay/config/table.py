@@ -28,7 +28,7 @@ class Table(BaseModel):
     example: ClassVar[str] = ""
     """How the table is written, for the fault of something else standing in its place."""
 
-    def __init__(self, /, **keys: Any) -> None:  # noqa: ANN401 - whatever a user wrote is checked here
+    def __init__(self, /, **keys: object) -> None:
         try:
             self.__pydantic_validator__.validate_python(keys, self_instance=self)
         except ValidationError as error:

@@ -24,9 +24,9 @@ GATEWAY_KEYS: Final = ("listen", "threads", "admin", "access_log", "state_dir", 
 _OURS: Final = "forebay"
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _TYPES: Final = {
-    "string_type": ("a string", 'write it in quotes, as "text"'),
     "dict_type": ("a table", None),
-    "mapping_type": ("a table", None),
+    "model_type": ("a table", None),
+    "model_attributes_type": ("a table", None),
     "list_type": ("a list", "write it in brackets, as [...]"),
     "tuple_type": ("a list", "write it in brackets, as [...]"),
 }
@@ -56,25 +56,24 @@ def one_of(known: Iterable[str]) -> str:
 
 def translate(error: ErrorDetails, known: Iterable[str], example: str) -> InitErrorDetails:
     """Pydantic's error in our words; `known` are the keys of the table it arose in, `example` is how that table is written."""
-    path, kind, value = error["loc"], error["type"], error["input"]
-    context = error.get("ctx", {})
+    message, hint = _words(error, list(known), example or None)
+    return line_error(error["loc"], message, hint)
+
+
+def _words(error: ErrorDetails, known: list[str], example: str | None) -> tuple[str, str | None]:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == _OURS:
-        return line_error(path, context["message"], context["hint"])
+        return context["message"], context["hint"]
     if kind == "extra_forbidden":
-        keys = list(known)
-        return line_error(path, "unknown key", suggest(path[-1], keys) or f"the keys here are {', '.join(keys)}")
-    if kind == "missing":
-        return line_error(path, "missing", example or None)
+        return "unknown key", suggest(error["loc"][-1], known) or f"the keys here are {', '.join(known)}"
     if kind == "literal_error":
-        words = re.findall(r"'([^']+)'", context["expected"]) or re.findall(r"\d+", context["expected"])
-        text = one_of(words) if isinstance(value, str) else one_of(words).replace('"', "")
-        return line_error(path, f"must be {text}, not {json.dumps(value, default=str)}", suggest(value, words))
-    if kind in {"model_type", "model_attributes_type"}:
-        return line_error(path, f"must be a table, not {describe(value)}", example or None)
-    if kind in _TYPES:
-        wanted, hint = _TYPES[kind]
-        return line_error(path, f"must be {wanted}, not {describe(value)}", hint)
-    return line_error(path, error["msg"], None)
+        words = re.findall(r"\w[\w-]*", context["expected"].replace(" or ", " "))
+        wanted = one_of(words) if isinstance(value, str) else one_of(words).replace('"', "")
+        return f"must be {wanted}, not {json.dumps(value, default=str)}", suggest(value, words)
+    wanted, hint = _TYPES.get(kind, ("", example))
+    if wanted:
+        return f"must be {wanted}, not {describe(value)}", hint or example
+    return "missing" if kind == "missing" else error["msg"], hint
 
 
 def path_text(path: Sequence[str | int]) -> str:
