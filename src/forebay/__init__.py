@@ -1,0 +1,52 @@
+"""Forebay: an HTTP gateway whose policies and configuration are Python and whose data path is native.
+
+from forebay import Gateway, Pool
+
+Gateway(listen="127.0.0.1:8080", pools={"app": Pool(["10.0.0.1:80", "10.0.0.2:80"])}).run()
+"""
+
+from forebay.config.schema import (
+    Endpoint,
+    HeaderEdits,
+    Limits,
+    Listener,
+    Match,
+    Pool,
+    Queue,
+    Redirect,
+    Respond,
+    Retry,
+    Route,
+)
+from forebay.control.engine import VERSION as __version__  # noqa: N811 - how a package calls it
+from forebay.errors import ConfigError, ControlError, Fault, ForebayError, ForkError, ListenError
+from forebay.gateway import Gateway, Running, RunningPool
+from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
+
+__all__ = [
+    "ConfigError",
+    "ControlError",
+    "Endpoint",
+    "EndpointStatistics",
+    "Fault",
+    "ForebayError",
+    "ForkError",
+    "Gateway",
+    "HeaderEdits",
+    "Histogram",
+    "Limits",
+    "ListenError",
+    "Listener",
+    "Match",
+    "Pool",
+    "PoolStatistics",
+    "Queue",
+    "Redirect",
+    "Respond",
+    "Retry",
+    "Route",
+    "Running",
+    "RunningPool",
+    "Statistics",
+    "__version__",
+]

@@ -1,0 +1,52 @@
+"""Uvicorn without what it does to the process around it: signals, logging, ten wake-ups a second."""
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class _Protocol(H11Protocol):
+    """Logs to our own logger; Uvicorn's may belong to the application that embeds the gateway."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - whatever Uvicorn passes
+        super().__init__(*args, **kwargs)
+        self.logger = logging.getLogger("forebay.admin")
+        self.access_log = False
+
+
+class _Server(uvicorn.Server):
+    """Uses `startup` alone: `serve` would log and take signals, `main_loop` wakes up every 100 ms."""
+
+    async def serve_until(self, stopping: asyncio.Event, sockets: list[socket.socket], grace: float) -> None:
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(sockets=sockets)
+        await stopping.wait()
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            await asyncio.wait(list(self.server_state.tasks), timeout=grace)
+
+
+async def serve(app: ASGIApp, sockets: list[socket.socket], stopping: asyncio.Event, grace: float) -> None:
+    """Serve `app` on listening sockets until `stopping` is set; then answers under way get `grace` seconds."""
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        workers=1,
+        # Even access_log=False would reconfigure Uvicorn's logger; the protocol above switches the log off instead.
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+    )
+    await _Server(config).serve_until(stopping, sockets, grace)

@@ -1,0 +1,48 @@
+"""The command line. One verb a file; data goes to standard output, words to standard error.
+
+Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 the gateway cannot be reached.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from forebay.cli.check import check
+from forebay.cli.demo import demo
+from forebay.cli.output import complain
+from forebay.cli.run import run
+from forebay.cli.status import status
+from forebay.cli.version import version
+from forebay.errors import ControlError, ForebayError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+for verb in (run, check, status, demo, version):
+    app.command()(verb)
+
+
+@app.callback()
+def forebay(
+    *,
+    show_version: Annotated[bool, typer.Option("--version", is_eager=True, callback=lambda wanted: wanted and _version())] = False,
+) -> None:
+    """An HTTP gateway: load balancing and failover, decided in Python, moved by a native engine."""
+
+
+def _version() -> None:
+    version()
+    raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app(args=arguments)
+    except ForebayError as error:
+        complain(error)
+        sys.exit(3 if isinstance(error, ControlError) else 2)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); Python would complain again when it closes the stream.
+        sys.stdout = None
+        sys.exit(0)

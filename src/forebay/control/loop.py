@@ -1,0 +1,126 @@
+"""The one loop: observe, decide, publish."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Any, Protocol
+
+from forebay.config.schema import GatewayConfig
+from forebay.config.snapshot import delta, names, snapshot
+from forebay.control.engine import Engine, refusals
+from forebay.control.state import Desired, Effective
+from forebay.errors import ForebayError
+
+Clock = Callable[[], float]
+"""Seconds that never go back, such as `time.monotonic`."""
+
+Change = Callable[[GatewayConfig], GatewayConfig]
+"""Computes the configuration to have from the one in force; whatever it raises leaves everything as it is."""
+
+_log = logging.getLogger("forebay.control")
+_RETRY = 1.0
+
+
+class Observer(Protocol):
+    """Where the addresses of names come from; see `Resolver`."""
+
+    def want(self, names: set[str]) -> None:
+        """Look after these names from now on."""
+
+    def resolved(self) -> Mapping[str, Sequence[str]]:
+        """The addresses of each name."""
+
+    def errors(self) -> Mapping[str, str]:
+        """Why a name has no fresh answer."""
+
+    def turn(self, now: float) -> float:
+        """Take in what is new; returns when there will be more to do."""
+
+
+class Loop:
+    """Keeps an engine serving what is desired.
+
+    Two things lead to a publication: a change of the configuration, published on the caller's thread so that it learns of
+    every error; and an observation, published by the loop's own thread, which sleeps until an observation or a due time.
+    """
+
+    def __init__(self, config: GatewayConfig, observer: Observer, clock: Clock) -> None:
+        observer.want(names(config))
+        self.desired = Desired(config)
+        self.effective = Effective(snapshot(config, 1, observer.resolved()))
+        self._observer = observer
+        self._clock = clock
+        self._engine: Engine | None = None
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, engine: Engine) -> None:
+        """Run on a daemon thread of its own, publishing to `engine`, which serves the first snapshot already."""
+        self._engine = engine
+        self._thread = threading.Thread(target=self._run, name="forebay-control", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the loop; returns when it publishes nothing more."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def wake(self) -> None:
+        """Say, from any thread, that there is something to observe."""
+        self._wake.set()
+
+    def change(self, change: Change) -> int:
+        """Change what is desired and publish it; returns the number of the snapshot that serves it.
+
+        Raises:
+            ConfigError, ListenError: and then nothing has changed.
+        """
+        with self._lock:
+            config = change(self.desired.config)
+            self._publish(config)
+            self.desired = Desired(config, self.desired.revision + 1)
+            self._observer.want(names(config))
+        self.wake()
+        return self.effective.number
+
+    def turn(self) -> float:
+        """Observe, decide and publish once; returns the seconds until there is something to do again."""
+        with self._lock:
+            now = self._clock()
+            due = self._observer.turn(now)
+            try:
+                self._publish(self.desired.config)
+            except ForebayError:
+                _log.exception("a snapshot could not be published; the last one goes on serving")
+                due = min(due, now + _RETRY)
+        return max(0.0, due - now)
+
+    def unresolved(self) -> dict[str, str]:
+        """For each name without an answer to its last look-up: why."""
+        with self._lock:
+            return dict(self._observer.errors())
+
+    def _publish(self, config: GatewayConfig) -> None:
+        new = Effective(snapshot(config, self.effective.number + 1, self._observer.resolved()))
+        if self._engine is None or new.serves_the_same_as(self.effective):
+            return
+        with refusals():
+            self._engine.apply(encode(delta(self.effective.snapshot, new.snapshot)))
+        self.effective = new
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            seconds = self.turn()
+            self._wake.wait(None if seconds == inf else seconds)
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """The one JSON form in which snapshots and deltas cross the border."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

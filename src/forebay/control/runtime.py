@@ -1,0 +1,80 @@
+"""One engine with the loop that keeps it current, from bound sockets to the last request."""
+
+import sys
+import threading
+import time
+from math import inf
+
+from forebay.config.schema import GatewayConfig
+from forebay.control.engine import EngineFactory, NativeEngine, refusals
+from forebay.control.loop import Clock, Loop, encode
+from forebay.control.resolve import Resolver
+from forebay.control.threads import count
+from forebay.control.workers import Workers
+
+_LOOKUPS_AT_ONCE = 4
+_SLICE = 0.05  # seconds of native waiting between two looks at the deadline, which a signal may have moved
+
+
+class Runtime:
+    """The data path and its control. Made, it has bound its listeners; started, it serves; stopped, it is gone.
+
+    Raises:
+        ConfigError, ListenError: when made; nothing has started then.
+    """
+
+    def __init__(self, config: GatewayConfig, engine_factory: EngineFactory = NativeEngine, clock: Clock = time.monotonic) -> None:
+        self.threads = count(config.threads)
+        self.log_format = log_format(config.access_log)
+        self._clock = clock
+        self._workers = Workers("forebay-lookup", _LOOKUPS_AT_ONCE)
+        self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock)
+        with refusals():
+            self.engine = engine_factory(encode(self.loop.effective.snapshot), self.threads, config.access_log, self.log_format)
+        self.stopping = False
+        self._deadline = inf
+        self._one_stop = threading.Lock()
+        self._cut: int | None = None
+
+    def start(self) -> None:
+        """Serve. Names are looked up from now on, beside it."""
+        with refusals():
+            self.engine.start()
+        self.loop.start(self.engine)
+
+    def stop(self, grace: float) -> int:
+        """Accept nothing new, finish what runs, and cut after `grace` seconds what still does; returns how many were cut.
+
+        May be called again, also from another thread while the first call waits; the earliest deadline counts.
+        """
+        self._deadline = min(self._deadline, self._clock() + grace)
+        with self._one_stop:
+            if self._cut is None:
+                self._cut = self._end()
+        return self._cut
+
+    def hurry(self) -> None:
+        """Have a stop that is under way cut now. Takes no lock, so that a signal handler may call it."""
+        self._deadline = -inf
+
+    def _end(self) -> int:
+        self.stopping = True
+        try:
+            self.loop.stop()
+            self._workers.stop()
+            self.engine.stop_accepting()
+            while (left := self._deadline - self._clock()) > 0 and self.engine.wait_idle(min(left, _SLICE)):
+                pass
+        finally:
+            # Whatever interrupts the waiting (KeyboardInterrupt, say), nothing goes on running.
+            cut = self.engine.shutdown()
+        return cut
+
+    def _wake(self) -> None:
+        self.loop.wake()
+
+
+def log_format(access_log: str) -> str:
+    """`text` where a person reads along, `json` everywhere else."""
+    stream = {"stdout": sys.stdout, "stderr": sys.stderr}.get(access_log)
+    return "text" if stream is not None and stream.isatty() else "json"

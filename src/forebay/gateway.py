@@ -1,0 +1,332 @@
+"""The gateway as a Python value, and the running gateway that it makes. The composition root: it knows every room but `cli`."""
+
+import asyncio
+import atexit
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import PrivateAttr
+
+from forebay.admin.server import AdminServer
+from forebay.admin.sockets import admin_socket, control_socket
+from forebay.config.load import load
+from forebay.config.schema import Endpoint, GatewayConfig, Pool
+from forebay.config.snapshot import snapshot
+from forebay.control import state_dir
+from forebay.control.engine import VERSION, EngineFactory, NativeEngine, refusals
+from forebay.control.loop import Change, Clock, encode
+from forebay.control.runtime import Runtime
+from forebay.control.signals import Signals
+from forebay.errors import ConfigError, Fault, ForebayError, ForkError
+from forebay.observe import banner, status
+from forebay.observe.statistics import PoolStatistics, Statistics
+from forebay.types import Address
+
+_ONLY_BY_A_START = ("threads", "admin", "access_log", "state_dir")
+
+
+class Gateway(GatewayConfig):
+    """An HTTP gateway: listeners, routes, pools and limits, with the same names and defaults as the TOML file.
+
+        gateway = Gateway(listen="127.0.0.1:8080", pools={"app": Pool(["10.0.0.1:80", "10.0.0.2:80"])})
+        gateway.run()
+
+    Raises:
+        ConfigError: with every fault at once.
+    """
+
+    # What its state directory is called while it runs in the foreground: the stem of its file, or `module.attribute`.
+    _name: str | None = PrivateAttr(default=None)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read a TOML file.
+
+        Raises:
+            ConfigError: with every fault at once, each with its file, line and key.
+        """
+        gateway = load(path, cls)
+        gateway._name = Path(path).stem  # noqa: SLF001 - its own, made just now
+        return gateway
+
+    def start(self, *, engine: EngineFactory = NativeEngine, clock: Clock = time.monotonic) -> "Running":
+        """A running gateway, to be entered: `with gateway.start() as running:`, or `async with`.
+
+        It runs beside whatever the program does: on threads of its own, without signals. `engine` and `clock` are for tests; see
+        `forebay.testing`.
+        """
+        return Running(self, engine=engine, clock=clock)
+
+    def run(self, *, name: str | None = None, engine: EngineFactory = NativeEngine) -> None:
+        """Run in the foreground until SIGTERM or SIGINT; then finish what runs, and cut it at `shutdown_grace`.
+
+        A second SIGINT cuts at once; SIGHUP opens the access log anew. `name` is what its state directory is called. Says on
+        standard error what it does.
+
+        Raises:
+            ConfigError, ListenError: before anything has started.
+            ForebayError: on another thread than the main one.
+        """
+        with Signals() as signals, Running(self, name=name or self._name, engine=engine) as running:
+            _say(*running.banner())
+            for received in signals:
+                if received != received.SIGHUP:
+                    break
+                running.reopen_log()
+            signals.on_interrupt = running.hurry
+            before = running.statistics().exchanges
+            busy = before.running + before.tunnels
+            if busy:
+                _say(banner.stopping(busy, running.gateway.shutdown_grace))
+            cut = running.stop()
+            _say(banner.stopped(max(0, busy - cut), cut))
+
+    def verify(self, *, engine: EngineFactory = NativeEngine) -> list[Fault]:
+        """What only the engine can judge, such as whether a regex compiles; listens nowhere and starts nothing."""
+        try:
+            with refusals():
+                engine(encode({**snapshot(self, 1, {}), "listeners": []}), 1, "off", "json").shutdown()
+        except ConfigError as error:
+            return error.faults
+        return []
+
+
+class Running:
+    """A gateway that runs from `with` (or `async with`, or `open`) until the block ends (or `stop`).
+
+    Every method may be called from any thread, in the process that started it.
+
+    Raises:
+        ForkError: from every method, in a forked child.
+        ForebayError: from every method, before the start.
+    """
+
+    def __init__(
+        self,
+        gateway: GatewayConfig,
+        *,
+        name: str | None = None,
+        engine: EngineFactory = NativeEngine,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._declared = gateway
+        self._name = name
+        self._make_runtime = partial(Runtime, gateway, engine, clock)
+        self._pid = os.getpid()
+        self._runtime: Runtime | None = None
+        self._directory = Path()
+        self._undo = ExitStack()
+
+    def open(self) -> Self:
+        """Start, without a `with` block; `stop` is then the caller's duty.
+
+        Raises:
+            ConfigError, ListenError: and then nothing has started.
+        """
+        if self._runtime is not None:
+            raise ForebayError("this gateway was started before", hint="call gateway.start() again for another one")
+        self._pid = os.getpid()
+        with ExitStack() as undo:
+            declared = self._declared
+            self._directory = state_dir.claim(declared.state_dir, self._name, os.environ)
+            sockets = [control_socket(self._directory)]
+            undo.callback(state_dir.discard, self._directory, os.environ)
+            undo.enter_context(sockets[0])
+            if declared.admin is not None:
+                sockets.append(undo.enter_context(admin_socket(declared.admin)))
+            runtime = self._make_runtime()
+            undo.callback(runtime.stop, 0)
+            runtime.start()
+            self._runtime = runtime
+            # Last, and on its own thread: requests are served already while its imports go on.
+            admin = AdminServer(self._admin_app, sockets)
+            admin.start()
+            undo.callback(admin.stop)
+            atexit.register(self._at_exit)
+            undo.callback(atexit.unregister, self._at_exit)
+            self._undo = undo.pop_all()
+        return self
+
+    def stop(self, grace: float | None = None) -> int:
+        """Accept nothing new, finish what runs, and cut after `grace` seconds what still does (default: `shutdown_grace`).
+
+        Returns how many requests and tunnels were cut. May be called again, also from another thread and with a shorter grace.
+        """
+        runtime = self._started()
+        try:
+            return runtime.stop(self.gateway.shutdown_grace if grace is None else grace)
+        finally:
+            self._undo.close()
+
+    def hurry(self) -> None:
+        """Have a stop that is under way cut now; safe in a signal handler."""
+        self._started().hurry()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(self, *_: object) -> None:
+        if self._pid == os.getpid():  # a forked child leaves the block too, and nothing of it is the child's
+            self.stop()
+
+    async def __aenter__(self) -> Self:
+        opening = asyncio.ensure_future(asyncio.to_thread(self.open))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await opening
+            await asyncio.to_thread(self.stop, 0)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await asyncio.to_thread(self.stop)
+        except asyncio.CancelledError:
+            self.hurry()
+            raise
+
+    @property
+    def gateway(self) -> GatewayConfig:
+        """What is declared now, live changes included."""
+        return self._started().loop.desired.config
+
+    @property
+    def addresses(self) -> dict[str, list[str]]:
+        """The bound addresses of each listener, with the port that the system gave for port 0."""
+        return self._started().engine.addresses()
+
+    @property
+    def address(self) -> str:
+        """The first address of the first listener, such as `127.0.0.1:8080`."""
+        addresses = self.addresses
+        return next(address for name in self.gateway.all_listeners for address in addresses[name])
+
+    @property
+    def url(self) -> str:
+        """The same as a URL, for a client on this machine."""
+        address = Address.parse(self.address)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104 - compared, not bound
+        return f"http://{Address('tcp', host, address.port)}"
+
+    @property
+    def control(self) -> str:
+        """The control socket, as `--admin` takes it: `unix:/path`."""
+        self._started()
+        return f"unix:{self._directory / state_dir.SOCKET}"
+
+    @property
+    def pools(self) -> "Mapping[str, RunningPool]":
+        """The pools by name."""
+        return {name: RunningPool(self, name) for name in self.gateway.pools}
+
+    @property
+    def ready(self) -> bool:
+        """Whether it accepts requests; false from the moment it is told to stop."""
+        return not self._started().stopping
+
+    def statistics(self) -> Statistics:
+        """Counters, histograms and endpoint states, at this moment."""
+        return Statistics.parse(self._started().engine.statistics())
+
+    def status(self) -> dict[str, Any]:
+        """The document at `/status`."""
+        loop = self._started().loop
+        about = status.About(VERSION, self._pid, loop.desired.revision, self.ready, self.control, loop.unresolved())
+        return status.document(about, self.statistics())
+
+    def banner(self) -> list[str]:
+        """Where it listens and what it feeds, for people."""
+        runtime = self._started()
+        return banner.Start(VERSION, self.gateway, self.addresses, runtime.threads, runtime.log_format, self.control).lines()
+
+    def apply(self, gateway: GatewayConfig) -> int:
+        """Serve by another configuration from now on; what is the same in both is not touched, connections included.
+
+        Returns the number of the snapshot that serves it.
+
+        Raises:
+            ConfigError, ListenError: and then nothing has changed. Also for a key that only a start can change.
+        """
+
+        def change(old: GatewayConfig) -> GatewayConfig:
+            fixed = [key for key in _ONLY_BY_A_START if getattr(old, key) != getattr(gateway, key)]
+            if fixed:
+                hint = "stop the gateway and start it again"
+                raise ConfigError([Fault("cannot change while the gateway runs", key, hint=hint) for key in fixed])
+            return gateway
+
+        return self._change(change)
+
+    def reopen_log(self) -> None:
+        """Open the access log's path anew."""
+        self._started().engine.reopen_log()
+
+    def _change(self, change: Change) -> int:
+        runtime = self._started()
+        if runtime.stopping:
+            raise ForebayError("the gateway has been stopped", hint="start another one")
+        return runtime.loop.change(change)
+
+    def _started(self) -> Runtime:
+        if self._runtime is None:
+            raise ForebayError("the gateway has not been started", hint="enter it: `with gateway.start() as running:`")
+        if os.getpid() != self._pid:
+            raise ForkError(
+                f"this gateway runs in process {self._pid}, and process {os.getpid()} was forked from it",
+                hint="start the gateway after the fork, in the process that uses it",
+            )
+        return self._runtime
+
+    def _admin_app(self) -> Any:  # noqa: ANN401 - an ASGI application, whose type would cost the import of Starlette here
+        from forebay.admin.app import make  # noqa: PLC0415 - on the admin thread: it takes a tenth of a second
+
+        return make(self)
+
+    def _at_exit(self) -> None:
+        if self._pid == os.getpid():
+            self.stop(0)
+
+
+class RunningPool:
+    """One pool of a running gateway."""
+
+    def __init__(self, running: Running, name: str) -> None:
+        self.name = name
+        self._running = running
+
+    def set_endpoints(self, endpoints: "Iterable[str | Endpoint | Mapping[str, Any]]") -> int:
+        """Have these endpoints from now on, all at once; those that stay keep their connections, counters and status.
+
+        Takes what `Pool(...)` takes. Returns the number of the snapshot that serves them.
+
+        Raises:
+            ConfigError: and then nothing has changed.
+        """
+        try:
+            valid = Pool(list(endpoints)).endpoints
+        except ConfigError as error:
+            raise ConfigError([replace(fault, key=f"pools.{self.name}.{fault.key}") for fault in error.faults]) from None
+
+        def change(config: GatewayConfig) -> GatewayConfig:
+            if self.name not in config.pools:
+                raise ForebayError(f'there is no pool "{self.name}" any more', hint=f"the pools are {', '.join(config.pools)}")
+            pool = config.pools[self.name].model_copy(update={"endpoints": valid})
+            return config.model_copy(update={"pools": {**config.pools, self.name: pool}})
+
+        return self._running._change(change)  # noqa: SLF001 - a view of it
+
+    def statistics(self) -> PoolStatistics:
+        """Its counters, and those of its endpoints."""
+        return self._running.statistics().pools[self.name]
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - run() is a program's foreground

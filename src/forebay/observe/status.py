@@ -1,0 +1,65 @@
+"""The document at `/status`, which `forebay status` prints."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the engine does not know of the gateway that it serves in."""
+
+    version: str
+    pid: int
+    revision: int
+    accepting: bool
+    control: str
+    unresolved: Mapping[str, str]
+
+
+def document(about: About, statistics: Statistics) -> dict[str, Any]:
+    """One JSON object; times are seconds, and ages rather than moments, so that they hold on any machine."""
+    return {
+        "version": about.version,
+        "pid": about.pid,
+        "uptime": statistics.uptime,
+        "state": "serving" if about.accepting else "stopping",
+        "snapshot": statistics.snapshot,
+        "revision": about.revision,
+        "threads": statistics.threads,
+        "control": about.control,
+        "listeners": {name: list(addresses) for name, addresses in statistics.listeners.items()},
+        "connections": asdict(statistics.connections),
+        "exchanges": asdict(statistics.exchanges),
+        "records": asdict(statistics.records),
+        "responses": dict(statistics.responses),
+        "causes": dict(statistics.causes),
+        "pools": {name: _pool(pool, about) for name, pool in statistics.pools.items()},
+    }
+
+
+def _pool(pool: PoolStatistics, about: About) -> dict[str, Any]:
+    return {
+        "requests": pool.requests,
+        "attempts": pool.attempts,
+        "retries": pool.retries,
+        "responses": dict(pool.responses),
+        "queue": asdict(pool.queue),
+        "latency": _latency(pool.latency),
+        "endpoints": {name: _endpoint(endpoint, about) for name, endpoint in pool.endpoints.items()},
+    }
+
+
+def _endpoint(endpoint: EndpointStatistics, about: About) -> dict[str, Any]:
+    value = asdict(endpoint)
+    value["latency"] = _latency(endpoint.latency)
+    # The engine knows that a name has no address, only control knows why.
+    if endpoint.status == "unresolved" and (why := about.unresolved.get(endpoint.address.removeprefix("http://"))):
+        value["reason"] = f"{endpoint.address} has no address yet: {why}"
+    return value
+
+
+def _latency(latency: Histogram) -> dict[str, Any]:
+    return {"count": latency.count, "mean": latency.mean, "p50": latency.quantile(0.5), "p99": latency.quantile(0.99)}

@@ -1,0 +1,223 @@
+"""Fakes that ship: a clock, and an engine that moves no bytes. For tests of programs that embed a gateway, and for our own."""
+
+import errno
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from forebay.control.engine import BindError, EngineError
+from forebay.types import Address
+
+__all__ = ["FakeClock", "FakeEngine"]
+
+Json = dict[str, Any]
+
+
+@dataclass
+class FakeClock:
+    """A monotonic clock that stands still until it is told to go on."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """The time in seconds."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let that much time pass."""
+        self.now += seconds
+
+
+@dataclass
+class FakeEngine:
+    """Keeps the contract of `forebay._engine.Engine`, with real listening sockets and a script instead of traffic.
+
+    Attributes to set: `running`, the exchanges that run; `finishing`, how many of them each `wait_idle` finds finished;
+    `observed`, by pool and endpoint, fields of `EndpointStatistics` to report. To read: `snapshot`, `deltas`, `reopened`.
+
+    Pass the class, or a function that makes one, as `engine=` to `Gateway.start`.
+    """
+
+    first: bytes
+    threads: int = 1
+    access_log: str = "off"
+    log_format: str = "json"
+    running: int = 0
+    finishing: int = 0
+    observed: dict[str, dict[str, Json]] = field(default_factory=dict)
+    deltas: list[Json] = field(default_factory=list)
+    reopened: int = 0
+    state: str = "bound"
+
+    def __post_init__(self) -> None:
+        """Check the snapshot and bind its listeners."""
+        self.snapshot: Json = json.loads(self.first)
+        self.total = 0
+        self._sockets: dict[str, list[socket.socket]] = {}
+        self._bound: dict[str, Json] = {}
+        _check(self.snapshot)
+        self._listen(self.snapshot["listeners"])
+
+    def start(self) -> None:
+        """Accept connections, which then wait for ever."""
+        if self.state != "bound":
+            message = "the engine was started before"
+            raise EngineError(message)
+        self.state = "serving"
+
+    def addresses(self) -> dict[str, list[str]]:
+        """The bound addresses of each listener."""
+        return {name: [_printed(listener) for listener in listeners] for name, listeners in self._sockets.items()}
+
+    def apply(self, delta: bytes) -> int:
+        """Swap to a new snapshot."""
+        change: Json = json.loads(delta)
+        if change["base"] != self.number():
+            message = f"the delta was computed against snapshot {change['base']}, and {self.number()} serves"
+            raise EngineError(message)
+        new = _merged(self.snapshot, change)
+        _check(new)
+        self._listen(new["listeners"])
+        self.snapshot = new
+        self.deltas.append(change)
+        return self.number()
+
+    def number(self) -> int:
+        """The number of the snapshot that serves."""
+        return int(self.snapshot["number"])
+
+    def statistics(self) -> bytes:
+        """As the engine has them, all zero but for what was scripted."""
+        value = {
+            "snapshot": self.number(),
+            "uptime": 0.0,
+            "threads": self.threads,
+            "connections": {"open": 0, "idle": 0, "accepted": 0, "paused": 0},
+            "exchanges": {"running": self.running, "tunnels": 0, "total": self.total},
+            "records": {"written": 0, "dropped": 0},
+            "responses": _classes(),
+            "causes": {},
+            "listeners": self.addresses(),
+            "pools": {name: self._pool(name, pool) for name, pool in self.snapshot["pools"].items()},
+        }
+        return json.dumps(value).encode()
+
+    def stop_accepting(self) -> None:
+        """Close the listeners."""
+        self.state = "stopping"
+        for listener in (each for listeners in self._sockets.values() for each in listeners):
+            listener.close()
+        self._sockets.clear()
+
+    def wait_idle(self, seconds: float) -> int:
+        """Finish `finishing` exchanges at once, instead of waiting."""
+        if seconds > 0:
+            done = min(self.finishing, self.running)
+            self.running -= done
+            self.total += done
+        return self.running
+
+    def shutdown(self) -> int:
+        """Cut what still runs."""
+        self.stop_accepting()
+        cut, self.running, self.state = self.running, 0, "ended"
+        return cut
+
+    def reopen_log(self) -> None:
+        """Count that it was called."""
+        self.reopened += 1
+
+    def _listen(self, listeners: list[Json]) -> None:
+        kept = {each["name"]: self._sockets[each["name"]] for each in listeners if self._bound.get(each["name"]) == each}
+        fresh: dict[str, list[socket.socket]] = {}
+        try:
+            for each in listeners:
+                if each["name"] not in kept:
+                    fresh[each["name"]] = []
+                    fresh[each["name"]].extend(_bind(address) for address in each["bind"])
+        except BindError:
+            _close(fresh)
+            raise
+        _close({name: old for name, old in self._sockets.items() if name not in kept})
+        self._sockets = {each["name"]: kept.get(each["name"]) or fresh[each["name"]] for each in listeners}
+        self._bound = {each["name"]: each for each in listeners}
+
+    def _pool(self, name: str, pool: Json) -> Json:
+        endpoints = {each["id"]: {**_endpoint(each), **self.observed.get(name, {}).get(each["id"], {})} for each in pool["endpoints"]}
+        queue = {"waiting": 0, "full": 0, "timed_out": 0}
+        counts = {"requests": 0, "attempts": 0, "retries": 0}
+        return {**counts, "responses": _classes(), "queue": queue, "latency": _histogram(), "endpoints": endpoints}
+
+
+def _check(snapshot: Json) -> None:
+    for route in snapshot["routes"]:
+        pool = route["action"].get("pool")
+        if pool is not None and pool not in snapshot["pools"]:
+            message = f"route {route['id']} leads to the pool {pool}, which does not exist"
+            raise EngineError(message)
+
+
+def _merged(old: Json, change: Json) -> Json:
+    new = {**old, "number": change["number"]}
+    new |= {key: change[key] for key in ("limits", "trusted_proxies", "forwarded", "listeners") if change.get(key) is not None}
+    routes = {route["id"]: route for route in [*old["routes"], *change.get("routes", [])]}
+    order = change.get("route_order")
+    new["routes"] = [routes[name] for name in (order if order is not None else routes)]
+    pools = {**old["pools"], **change.get("pools", {})}
+    new["pools"] = {name: pool for name, pool in pools.items() if name not in change.get("removed_pools", [])}
+    return new
+
+
+def _bind(text: str) -> socket.socket:
+    address = Address.parse(text)
+    listener = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise BindError(error.errno or errno.EINVAL, error.strerror, text) from error
+    return listener
+
+
+def _close(sockets: Mapping[str, list[socket.socket]]) -> None:
+    for listeners in sockets.values():
+        for listener in listeners:
+            listener.close()
+
+
+def _printed(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _classes() -> dict[str, int]:
+    return {"1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0}
+
+
+def _histogram() -> Json:
+    return {"count": 0, "sum": 0.0, "buckets": []}
+
+
+def _endpoint(spec: Json) -> Json:
+    status, reason = ("unresolved", "its name has no address") if spec["target"] is None else ("unknown", "no answer yet")
+    return {
+        "address": spec["address"],
+        "target": spec["target"],
+        "weight": spec["weight"],
+        "status": status,
+        "reason": reason,
+        "since": 0.0,
+        "passed_over": None,
+        "requests": 0,
+        "failures": 0,
+        "consecutive_failures": 0,
+        "inflight": 0,
+        "connections": {"open": 0, "idle": 0},
+        "responses": _classes(),
+        "bytes": {"sent": 0, "received": 0},
+        "latency": _histogram(),
+    }
