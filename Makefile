@@ -37,8 +37,11 @@ check: $(ENGINE) ## formats, lints, types, and that generated references are cur
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	cargo fmt --all --check
+	cargo fmt --manifest-path bench/tools/Cargo.toml --check
 	cargo clippy --profile quick --workspace --all-targets --locked -- -D warnings
-	$(BIN)/python -m docs.reference --check
+	cargo clippy --manifest-path bench/tools/Cargo.toml --target-dir target/bench-tools --locked -- -D warnings
+	$(BIN)/python -m mypy.stubtest forebay._engine
+	$(BIN)/python -m forebay.config.reference --check
 
 bench: $(ENGINE) ## the same work on Forebay, nginx, HAProxy and Caddy; writes bench/RESULTS.md
 	$(BIN)/python -m bench $(ARGS)
@@ -47,9 +50,10 @@ fmt: $(TOOLS) | cargo ## format all sources
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix-only --quiet
 	cargo fmt --all
+	cargo fmt --manifest-path bench/tools/Cargo.toml
 
 docs: $(ENGINE) ## write the generated references anew
-	$(BIN)/python -m docs.reference
+	$(BIN)/python -m forebay.config.reference
 
 setup: $(ENGINE) ## only what the other targets do first
 

@@ -26,11 +26,11 @@ ORDER = {
     "simulate": 6,
     "observe": 7,
     "admin": 8,
-    "running": 9,
-    "gateway": 10,
-    "": 11,  # the package itself: the public names
-    "testing": 12,
-    "cli": 12,
+    "gateway": 9,
+    "": 10,  # the package itself: the public names
+    "testing": 11,
+    "cli": 11,
+    "__main__": 12,
 }
 PURE = {"types", "errors", "balance", "failover", "model"}
 MAY_IMPORT_ENGINE = {"control", "simulate", "observe", "gateway"}
