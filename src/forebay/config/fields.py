@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -94,7 +95,7 @@ def number(least: int, most: int = _LARGEST, *, word: str | None = None, meaning
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             also = f' or "{word}"' if word else ""
-            shown = f'"{value}"' if isinstance(value, str) else describe(value)
+            shown = json.dumps(value) if isinstance(value, str | float) else describe(value)
             raise Malformed(f"must be a whole number{also}, not {shown}")
         if not least <= value <= most:
             raise Malformed(f"must be at least {least}, not {value}" if value < least else f"must be at most {most}, not {value}")
@@ -174,9 +175,7 @@ def _text(value: object) -> str:
 
 def _name(value: object) -> str:
     if not _NAME.fullmatch(_text(value)):
-        raise Malformed(
-            f'"{value}" is no name', "a name has 1 to 64 letters, digits, '_', '-' and '.', and begins with none of the last two"
-        )
+        raise Malformed(f'"{value}" is no name', "use up to 64 letters, digits, _, - and ., and begin with neither of the last two")
     return str(value)
 
 
@@ -235,6 +234,8 @@ def _host(value: object) -> str:
     text = _text(value)
     if text in {"client", "endpoint"}:
         return text
+    if "/" in text:
+        raise Malformed(f'"{text}" is no host', 'write "client", "endpoint", or a name with or without a port')
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:
         return parse_host(text) if not text.startswith("[") else str(Address.parse(f"{text}:80")).rpartition(":")[0]

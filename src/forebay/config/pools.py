@@ -115,7 +115,7 @@ class Pool(Table):
                     "leave one out, or give each its own id",
                 )
         weights = [each.get("weight", 1) if isinstance(each, Mapping) else getattr(each, "weight", 1) for each in endpoints]
-        if all(weight in {0, "0"} for weight in weights if isinstance(weight, int | str)):
+        if all(isinstance(weight, int | str) and weight in {0, "0"} for weight in weights):
             yield ("endpoints",), "every weight is 0, so that none takes a request", "give at least one a weight of 1"
 
 

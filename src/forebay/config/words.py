@@ -69,7 +69,7 @@ def _words(error: ErrorDetails, known: list[str], example: str | None) -> tuple[
     if kind == "literal_error":
         words = re.findall(r"\w[\w-]*", context["expected"].replace(" or ", " "))
         wanted = one_of(words) if isinstance(value, str) else one_of(words).replace('"', "")
-        return f"must be {wanted}, not {json.dumps(value, default=str)}", suggest(value, words)
+        return f"must be {wanted}, not {json.dumps(value, default=str)}", suggest(value, words) if isinstance(value, str) else None
     wanted, hint = _TYPES.get(kind, ("", example))
     if wanted:
         return f"must be {wanted}, not {describe(value)}", hint or example

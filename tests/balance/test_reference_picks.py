@@ -1,0 +1,124 @@
+"""The reference picks: proportions, exactness, and who may be picked at all."""
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forebay.balance.reference import LONGEST_CYCLE, WeightedRoundRobin, cycle, draw, mix64, random, reduced, weighted_random
+
+WEIGHTS = st.lists(st.integers(0, 20), min_size=1, max_size=8).filter(any)
+SEEDS = st.integers(0, 2**64 - 1)
+
+
+def able(weights: list[int], eligible: list[bool]) -> set[int]:
+    return {index for index, weight in enumerate(weights) if weight and eligible[index]}
+
+
+@st.composite
+def pools(draw_: st.DrawFn) -> tuple[list[int], list[bool]]:
+    weights = draw_(WEIGHTS)
+    return weights, draw_(st.lists(st.booleans(), min_size=len(weights), max_size=len(weights)))
+
+
+def test_draws_are_those_of_splitmix64() -> None:
+    # The first outputs for the seed 1234567, as published with the generator's reference implementation.
+    assert [draw(1234567, number) for number in range(5)] == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+
+
+@given(SEEDS, SEEDS)
+def test_the_mixer_maps_no_two_numbers_to_one(one: int, other: int) -> None:
+    assert (mix64(one) == mix64(other)) == (one == other)
+
+
+@given(pools(), SEEDS, st.integers(0, 10**6))
+def test_only_who_is_eligible_and_weighs_something_is_picked(pool: tuple[list[int], list[bool]], seed: int, number: int) -> None:
+    weights, eligible = pool
+    picks = {
+        random(weights, eligible, seed, number),
+        weighted_random(weights, eligible, seed, number),
+        WeightedRoundRobin(weights).pick(eligible, number),
+    }
+    assert picks <= able(weights, eligible) if able(weights, eligible) else picks == {None}
+
+
+@given(WEIGHTS)
+def test_each_endpoint_has_exactly_its_turns_in_a_cycle(weights: list[int]) -> None:
+    turns = WeightedRoundRobin(weights).cycle
+    divisor = math.gcd(*weights)
+    assert len(turns) == sum(weights) // divisor
+    assert [turns.count(index) for index in range(len(weights))] == [weight // divisor for weight in weights]
+
+
+@given(WEIGHTS, st.integers(0, 1000))
+def test_any_stretch_of_one_cycle_is_shared_in_proportion(weights: list[int], start: int) -> None:
+    policy = WeightedRoundRobin(weights)
+    length = len(policy.cycle)
+    picks = Counter(policy.pick([True] * len(weights), number) for number in range(start, start + length))
+    assert all(picks[index] * sum(weights) == weight * length for index, weight in enumerate(weights))
+
+
+@given(WEIGHTS)
+def test_turns_are_spread_evenly_and_not_taken_in_a_row(weights: list[int]) -> None:
+    # Smooth weighted round robin keeps every endpoint within its number of endpoints of its exact share at every moment.
+    turns = cycle(weights)
+    taken = [0] * len(weights)
+    for step, index in enumerate(turns, 1):
+        taken[index] += 1
+        assert all(abs(have - step * weight / sum(weights)) < len(weights) for have, weight in zip(taken, weights, strict=True))
+
+
+def test_equal_weights_are_plain_turns() -> None:
+    policy = WeightedRoundRobin([7, 7, 7])
+    assert [policy.pick([True] * 3, number) for number in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_the_turns_are_those_that_nginx_documents() -> None:
+    assert cycle([5, 1, 1]) == [0, 0, 1, 0, 2, 0, 0]
+
+
+def test_who_may_not_be_picked_leaves_the_turn_to_the_next() -> None:
+    policy = WeightedRoundRobin([1, 1, 1])
+    assert [policy.pick([True, False, True], number) for number in range(4)] == [0, 2, 2, 0]
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 1], [3, 1], [10, 0, 5, 1]])
+def test_random_picks_come_near_their_proportions(weights: list[int]) -> None:
+    count = 20_000
+    everyone = [True] * len(weights)
+    weighted = Counter(weighted_random(weights, everyone, 1, number) for number in range(count))
+    alike = Counter(random(weights, everyone, 1, number) for number in range(count))
+    alive = [weight > 0 for weight in weights]
+    for index, weight in enumerate(weights):
+        # Four standard deviations of a binomial share, which one seed either keeps for ever or never.
+        assert abs(weighted[index] / count - weight / sum(weights)) <= 4 * math.sqrt(0.25 / count)
+        assert abs(alike[index] / count - alive[index] / sum(alive)) <= 4 * math.sqrt(0.25 / count)
+
+
+def test_draws_do_not_depend_on_who_was_eligible_before() -> None:
+    weights = [1, 1, 1, 1]
+    alone = [random(weights, [True] * 4, 9, number) for number in range(50)]
+    mixed = [random(weights, [number % 2 == 0 or index < 3 for index in range(4)], 9, number) for number in range(50)]
+    assert alone[::2] == mixed[::2]
+
+
+@given(st.lists(st.integers(1, 1000), min_size=66, max_size=200))
+def test_long_cycles_are_brought_down_and_nobody_loses_every_turn(weights: list[int]) -> None:
+    small = reduced(weights)
+    assert all(weight >= 1 for weight in small)
+    assert sum(small) <= max(LONGEST_CYCLE, LONGEST_CYCLE + len(weights))
+    total, kept = sum(weights), sum(small)
+    if total > LONGEST_CYCLE:
+        assert all(abs(new / kept - old / total) <= 2 / LONGEST_CYCLE for new, old in zip(small, weights, strict=True))
+
+
+def test_a_weight_of_zero_has_no_turn_however_long_the_cycle() -> None:
+    assert reduced([1000, 999, 0] * 40).count(0) == 40

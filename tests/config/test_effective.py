@@ -1,0 +1,51 @@
+"""Every limit and timeout in force, with where it came from."""
+
+from forebay.config.effective import FIXED, Row, effective
+from forebay.config.load import loads
+from forebay.config.schema import GatewayConfig, Limits, Pool, Queue, Retry, Route
+
+FILE = """\
+[gateway]
+listen = ":1"
+[limits]
+head_timeout = "5s"
+[[routes]]
+name = "api"
+pool = "app"
+timeout = "30s"
+[pools.app]
+endpoints = ["a:1"]
+queue.size = 7
+"""
+
+
+def test_each_value_says_whether_a_file_a_program_or_nobody_chose_it() -> None:
+    rows = {row.key: row for row in effective(loads(FILE, "gateway.toml", GatewayConfig))}
+    assert rows["limits.head_timeout"] == Row("limits.head_timeout", "5s", "gateway.toml:4")
+    assert rows["limits.body_timeout"] == Row("limits.body_timeout", "30s", "default")
+    assert rows["routes.api.timeout"] == Row("routes.api.timeout", "30s", "gateway.toml:8")
+    assert rows["pools.app.queue.size"] == Row("pools.app.queue.size", "7", "gateway.toml:11")
+    assert rows["pools.app.queue.timeout"] == Row("pools.app.queue.timeout", "5s", "default")
+    config = GatewayConfig(listen=":1", pools={"app": Pool(["a:1"], queue={"size": 7})})
+    assert Row("pools.app.queue.size", "7", "Python") in effective(config)
+
+
+def test_every_limit_and_timeout_of_the_schema_is_in_force_somewhere() -> None:
+    keys = {row.key for row in effective(loads(FILE, "gateway.toml", GatewayConfig))}
+    assert {f"limits.{key}" for key in Limits.model_fields} <= keys
+    assert {f"pools.app.queue.{key}" for key in Queue.model_fields} <= keys
+    assert {f"pools.app.retry.{key}" for key in Retry.model_fields} <= keys
+    for table, place in ((Pool, "pools.app"), (Route, "routes.api"), (GatewayConfig, "gateway")):
+        for key in table.model_fields:
+            if "timeout" in key or "max_" in key or "grace" in key:
+                assert f"{place}.{key}" in keys
+
+
+def test_what_no_key_changes_is_told_too() -> None:
+    rows = effective(loads(FILE, "gateway.toml", GatewayConfig))
+    assert [(row.key, row.value) for row in rows if row.source == "fixed"] == list(FIXED)
+
+
+def test_routes_that_send_nothing_on_have_no_times() -> None:
+    config = GatewayConfig(listen=":1", pools={}, routes=[Route(redirect="/x")])
+    assert not [row for row in effective(config) if row.key.startswith("routes")]
