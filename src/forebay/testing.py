@@ -3,7 +3,7 @@
 import errno
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,8 +34,9 @@ class FakeClock:
 class FakeEngine:
     """Keeps the contract of `forebay._engine.Engine`, with real listening sockets and a script instead of traffic.
 
-    Attributes to set: `running`, the exchanges that run; `finishing`, how many of them each `wait_idle` finds finished;
-    `observed`, by pool and endpoint, fields of `EndpointStatistics` to report. To read: `snapshot`, `deltas`, `reopened`.
+    Attributes to set: `running`, the exchanges that run; `finishing`, how many of them each `wait_idle` finds finished; `on_wait`,
+    called with the seconds that it would have waited; `observed`, by pool and endpoint, fields of `EndpointStatistics` to report.
+    To read: `snapshot`, `deltas`, `state`, `reopened`.
 
     Pass the class, or a function that makes one, as `engine=` to `Gateway.start`.
     """
@@ -46,6 +47,7 @@ class FakeEngine:
     log_format: str = "json"
     running: int = 0
     finishing: int = 0
+    on_wait: Callable[[float], object] | None = None
     observed: dict[str, dict[str, Json]] = field(default_factory=dict)
     deltas: list[Json] = field(default_factory=list)
     reopened: int = 0
@@ -114,6 +116,8 @@ class FakeEngine:
     def wait_idle(self, seconds: float) -> int:
         """Finish `finishing` exchanges at once, instead of waiting."""
         if seconds > 0:
+            if self.on_wait is not None:
+                self.on_wait(seconds)
             done = min(self.finishing, self.running)
             self.running -= done
             self.total += done

@@ -56,4 +56,6 @@ class AdminServer:
             await serve(self._make_app(), self._sockets, self._stopping, _STOP_WITHIN)
         except Exception:
             logging.getLogger("forebay.admin").exception("the admin API has ended; the data path is not affected")
-            raise
+        finally:
+            for listener in self._sockets:  # so that a client is refused, and does not wait in a queue for ever
+                listener.close()

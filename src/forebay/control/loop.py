@@ -58,9 +58,12 @@ class Loop:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
-    def start(self, engine: Engine) -> None:
-        """Run on a daemon thread of its own, publishing to `engine`, which serves the first snapshot already."""
+    def serve(self, engine: Engine) -> None:
+        """Publish to this engine from now on; it was made with the first snapshot."""
         self._engine = engine
+
+    def start(self) -> None:
+        """Turn on a daemon thread of its own."""
         self._thread = threading.Thread(target=self._run, name="forebay-control", daemon=True)
         self._thread.start()
 

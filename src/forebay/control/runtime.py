@@ -31,8 +31,9 @@ class Runtime:
         self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock)
         with refusals():
             self.engine = engine_factory(encode(self.loop.effective.snapshot), self.threads, config.access_log, self.log_format)
+        self.loop.serve(self.engine)
         self.stopping = False
-        self._deadline = inf
+        self.deadline = inf
         self._one_stop = threading.Lock()
         self._cut: int | None = None
 
@@ -40,14 +41,14 @@ class Runtime:
         """Serve. Names are looked up from now on, beside it."""
         with refusals():
             self.engine.start()
-        self.loop.start(self.engine)
+        self.loop.start()
 
     def stop(self, grace: float) -> int:
         """Accept nothing new, finish what runs, and cut after `grace` seconds what still does; returns how many were cut.
 
         May be called again, also from another thread while the first call waits; the earliest deadline counts.
         """
-        self._deadline = min(self._deadline, self._clock() + grace)
+        self.deadline = min(self.deadline, self._clock() + grace)
         with self._one_stop:
             if self._cut is None:
                 self._cut = self._end()
@@ -55,7 +56,7 @@ class Runtime:
 
     def hurry(self) -> None:
         """Have a stop that is under way cut now. Takes no lock, so that a signal handler may call it."""
-        self._deadline = -inf
+        self.deadline = -inf
 
     def _end(self) -> int:
         self.stopping = True
@@ -63,7 +64,7 @@ class Runtime:
             self.loop.stop()
             self._workers.stop()
             self.engine.stop_accepting()
-            while (left := self._deadline - self._clock()) > 0 and self.engine.wait_idle(min(left, _SLICE)):
+            while (left := self.deadline - self._clock()) > 0 and self.engine.wait_idle(min(left, _SLICE)):
                 pass
         finally:
             # Whatever interrupts the waiting (KeyboardInterrupt, say), nothing goes on running.

@@ -1,0 +1,168 @@
+"""The loop publishes what changed, once, and stays alive."""
+
+import threading
+from collections.abc import Callable, Iterator
+from math import inf
+
+import pytest
+
+from forebay import ConfigError, Gateway, ListenError, Pool
+from forebay.config.schema import GatewayConfig
+from forebay.control.engine import BindError, EngineError
+from forebay.control.loop import Loop, encode
+from forebay.testing import FakeClock, FakeEngine
+
+
+class Observer:
+    """Addresses by script."""
+
+    def __init__(self) -> None:
+        self.wanted: list[set[str]] = []
+        self.addresses: dict[str, list[str]] = {}
+        self.due = inf
+        self.turned = threading.Event()
+
+    def want(self, names: set[str]) -> None:
+        self.wanted.append(names)
+
+    def resolved(self) -> dict[str, list[str]]:
+        return self.addresses
+
+    def errors(self) -> dict[str, str]:
+        return {name: "not found" for name in self.wanted[-1] if name not in self.addresses}
+
+    def turn(self, _now: float) -> float:
+        self.turned.set()
+        return self.due
+
+
+def gateway(*endpoints: str) -> Gateway:
+    return Gateway(listen="127.0.0.1:0", pools={"app": Pool(list(endpoints))})
+
+
+class House:
+    """A loop on a fake engine, without its thread."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self.clock = FakeClock(100)
+        self.observer = Observer()
+        self.loop = Loop(config, self.observer, self.clock)
+        self.engine = FakeEngine(encode(self.loop.effective.snapshot))
+        self.loop.serve(self.engine)
+
+    @property
+    def targets(self) -> list[str | None]:
+        return [each["target"] for each in self.engine.snapshot["pools"]["app"]["endpoints"]]
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House(gateway("10.0.0.1:80", "app.example:80"))
+    yield house
+    house.engine.shutdown()
+
+
+def refuse(house: House, error: Exception) -> None:
+    def apply(_delta: bytes) -> int:
+        raise error
+
+    house.engine.apply = apply  # type: ignore[method-assign]  # for this one test
+
+
+def test_the_first_snapshot_is_there_at_once_with_names_that_have_no_address_yet(house: House) -> None:
+    assert house.engine.number() == 1
+    assert house.targets == ["10.0.0.1:80", None]
+    assert house.observer.wanted == [{"app.example:80"}]
+    assert house.loop.unresolved() == {"app.example:80": "not found"}
+
+
+def test_addresses_that_came_are_published_as_a_delta_of_their_pool_alone(house: House) -> None:
+    house.observer.addresses["app.example:80"] = ["10.0.0.7:80", "10.0.0.8:80"]
+    house.loop.turn()
+    assert house.targets == ["10.0.0.1:80", "10.0.0.7:80", "10.0.0.8:80"]
+    assert house.engine.deltas[0]["base"] == 1
+    assert house.engine.deltas[0]["number"] == 2
+    assert list(house.engine.deltas[0]["pools"]) == ["app"]
+    assert house.engine.deltas[0]["routes"] == []
+
+
+def test_a_turn_that_observes_nothing_new_publishes_nothing(house: House) -> None:
+    house.loop.turn()
+    house.loop.turn()
+    assert house.engine.deltas == []
+
+
+def test_a_turn_says_how_long_there_is_nothing_to_do(house: House) -> None:
+    assert house.loop.turn() == inf
+    house.observer.due = 100.5
+    assert house.loop.turn() == 0.5
+    house.observer.due = 99
+    assert house.loop.turn() == 0
+
+
+def test_a_change_is_published_before_the_call_returns_and_raises_the_revision(house: House) -> None:
+    assert house.loop.change(lambda _: gateway("10.0.0.2:80", "new.example:80")) == 2
+    assert house.targets == ["10.0.0.2:80", None]
+    assert house.loop.desired.revision == 2
+    assert house.observer.wanted[-1] == {"new.example:80"}
+
+
+def test_a_change_to_the_same_raises_the_revision_and_publishes_nothing(house: House) -> None:
+    assert house.loop.change(lambda config: config) == 1
+    assert house.loop.desired.revision == 2
+    assert house.engine.deltas == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "raised"),
+    [(EngineError("regex parse error"), ConfigError), (BindError(98, "Address already in use", "127.0.0.1:1"), ListenError)],
+    ids=["snapshot", "socket"],
+)
+def test_a_change_that_the_engine_refuses_raises_and_changes_nothing(house: House, refusal: Exception, raised: type[Exception]) -> None:
+    before = house.loop.desired, house.loop.effective
+    refuse(house, refusal)
+    with pytest.raises(raised):
+        house.loop.change(lambda _: gateway("10.0.0.2:80"))
+    assert (house.loop.desired, house.loop.effective) == before
+    assert house.observer.wanted == [{"app.example:80"}]
+
+
+def test_a_change_that_raises_changes_nothing(house: House) -> None:
+    def impossible(_config: GatewayConfig) -> GatewayConfig:
+        raise ConfigError([])
+
+    with pytest.raises(ConfigError):
+        house.loop.change(impossible)
+    assert house.loop.desired.revision == 1
+
+
+def test_an_observation_that_cannot_be_published_is_told_and_tried_again_a_second_later(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    apply: Callable[[bytes], int] = house.engine.apply
+    refuse(house, EngineError("no"))
+    house.observer.addresses["app.example:80"] = ["10.0.0.7:80"]
+    assert house.loop.turn() == 1
+    assert "the last one goes on serving" in caplog.text
+    house.engine.apply = apply  # type: ignore[method-assign]  # as it was
+    house.loop.turn()
+    assert house.targets == ["10.0.0.1:80", "10.0.0.7:80"]
+
+
+def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house: House) -> None:
+    published = threading.Event()
+    apply = house.engine.apply
+
+    def noted(delta: bytes) -> int:
+        number = apply(delta)
+        published.set()
+        return number
+
+    house.engine.apply = noted  # type: ignore[method-assign]  # listens in
+    house.loop.start()
+    assert house.observer.turned.wait(10)
+    house.observer.addresses["app.example:80"] = ["10.0.0.7:80"]
+    house.loop.wake()
+    assert published.wait(10)
+    house.loop.stop()
+    assert "forebay-control" not in {thread.name for thread in threading.enumerate()}
