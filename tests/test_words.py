@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/forebay"
-HOUSES = [ROOT, PACKAGE, ROOT / "engine/src", ROOT / "docs", ROOT / "tests"]
+HOUSES = [ROOT, PACKAGE, ROOT / "engine/src", ROOT / "docs"]
 BUILT = {"target", "dist"}
 
 
