@@ -202,6 +202,11 @@ def test_a_route_that_makes_no_sense_is_told_why(keys: dict[str, Any], fault: st
     assert faults(Route, **keys) == [fault]
 
 
+def test_a_key_at_fault_hides_no_fault_between_keys_and_breaks_none() -> None:
+    assert faults(Respond, status=[], body="x") == ["status: must be a whole number, not a list"]
+    assert faults(Respond, status="204", body="x")[0].startswith("body: an answer with status 204 has no body")
+
+
 @pytest.mark.parametrize(
     ("match", "rewrite", "fault"),
     [

@@ -9,7 +9,7 @@ better with the key at hand.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from forebay.types import Malformed, describe, parse_host
@@ -149,8 +149,3 @@ def _tokens(regex: str) -> Iterator[str]:
         elif char == "(" and not depth:
             yield regex[position : position + 5]
         position += 1
-
-
-def all_literal(paths: Iterable[str]) -> bool:
-    """Whether none of the patterns is a regex."""
-    return all(not path.startswith("~") for path in paths)
