@@ -1,6 +1,5 @@
 """Counters of a process that the kernel keeps: CPU time, memory, and the sleeps of its threads."""
 
-import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,15 +15,13 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
 
 
-def busiest(seconds: float) -> float:
-    """Busy share of the busier core over the next `seconds`: asked while the suite itself rests, what others take."""
-    before = _cores()
-    threading.Event().wait(seconds)
-    shares = [(busy - old_busy) / max(1, total - old_total) for (busy, total), (old_busy, old_total) in zip(_cores(), before, strict=True)]
+def busiest(before: list[tuple[int, int]]) -> float:
+    """Busy share of the busier core since `before`: where the suite itself uses little, what others take."""
+    shares = [(busy - old_busy) / max(1, total - old_total) for (busy, total), (old_busy, old_total) in zip(cores(), before, strict=True)]
     return max(shares)
 
 
-def _cores() -> list[tuple[int, int]]:
+def cores() -> list[tuple[int, int]]:
     """(busy, all) ticks of each core so far."""
     counts = []
     for line in Path("/proc/stat").read_text().splitlines():

@@ -102,6 +102,8 @@ class Peer:
 
     name: str
     binary: Path
+    wrapper: tuple[str, ...] = ()
+    """Command in front of the binary: a tool that watches it from inside."""
 
     def version(self) -> str:
         """The first line in which the program tells its version."""
@@ -133,7 +135,7 @@ class Peer:
             "caddy": ["run", "--adapter", "caddyfile", "--config", str(config)],
             "forebay": ["run", str(config)],
         }
-        return [str(self.binary), *arguments[self.name]]
+        return [*self.wrapper, str(self.binary), *arguments[self.name]]
 
     def _render(self, setting: Setting, work: Path, port: int) -> str:
         logged = {"nginx": f"{work}/access.log combined buffer=64k flush=1s", "forebay": f"{work}/access.log"}
@@ -152,9 +154,10 @@ class Peer:
         return re.sub(r"\{\{([A-Z_]+)\}\}", lambda match: values[match[1]], template)
 
     def _wait(self, process: "subprocess.Popen[str]", asked: tuple[int, Setting], log: Path, began: float) -> float:
-        """Seconds until the first answer from behind the proxy; raises BenchError after 15, or if its body is not the backend's."""
+        """Seconds until the first answer from behind the proxy; raises BenchError after a while, or if its body is not the backend's."""
         port, setting = asked
-        while time.perf_counter() - began < 15:
+        patience = 120 if self.wrapper else 15
+        while time.perf_counter() - began < patience:
             alive(process, log)
             try:
                 status, body = fetch(f"127.0.0.1:{port}", setting.probe)
@@ -167,7 +170,7 @@ class Peer:
             if status == 200:
                 raise BenchError(f"{self.name} passed on another body of {setting.probe} than the backend sends")
             pause(0.01)
-        raise BenchError(f"{self.name} gave no answer within 15 s; see {log}")
+        raise BenchError(f"{self.name} gave no answer within {patience} s; see {log}")
 
 
 def fetch(address: str, path: str) -> tuple[int, bytes]:

@@ -50,9 +50,9 @@ class Session:
         folder.mkdir(parents=True)
         return folder
 
-    def sample(self, proxy: Proxy, arguments: Sequence[object]) -> Sample:
-        """One window of load on the proxy, repeated at most twice while the generator is the limit."""
-        for _ in range(EXTRA_ROUNDS + 1):
+    def sample(self, proxy: Proxy, arguments: Sequence[object], *, repeat: bool = True) -> Sample:
+        """One window of load on the proxy, repeated (unless told not to) at most twice while the generator is the limit."""
+        for _ in range(EXTRA_ROUNDS + 1 if repeat else 1):
             found = sample(proxy, self.backend_pid, arguments, seconds=self.seconds, warm=self.warm)
             if not found.generator_bound:
                 break

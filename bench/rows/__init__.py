@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.measure import Line
 from bench.paths import BenchError
-from bench.rows import events, log, memory, routes, start, syscalls, throughput
+from bench.rows import events, instructions, log, memory, routes, start, syscalls, throughput
 from bench.session import Session
 
 
@@ -17,6 +17,8 @@ class Row:
     run: Callable[[Session], list[Line]]
     quick: bool = True
     """True: part of `--quick`."""
+    asked: bool = False
+    """True: runs only when `--only` names it."""
 
 
 def _load(key: str, *, quick: bool = True) -> Row:
@@ -41,6 +43,7 @@ ROWS: dict[str, Row] = {
     "routes": Row(routes.mixed, quick=False),
     "routes-shared": Row(routes.shared, quick=False),
     "start": Row(start.run),
+    "instructions": Row(instructions.run, quick=False, asked=True),
 }
 
 
@@ -48,7 +51,7 @@ def selected(only: str, *, quick: bool) -> list[str]:
     """Names of the rows whose name begins with a word of `only` (commas between); without words all, or the quick ones."""
     words = [word for word in only.split(",") if word]
     if not words:
-        return [name for name, row in ROWS.items() if row.quick or not quick]
+        return [name for name, row in ROWS.items() if not row.asked and (row.quick or not quick)]
     for word in words:
         if not any(name.startswith(word) for name in ROWS):
             message = f"no row begins with {word!r}: choose from {', '.join(ROWS)}"

@@ -14,7 +14,7 @@ def run(session: Session) -> list[Line]:
     load = ["--path", "/sse", "--connections", STREAMS, "--seconds", seconds]
     values: dict[str, list[float]] = {}
     notes: dict[str, str] = {}
-    noise = cpu.busiest(0.5)
+    began = cpu.cores()
     with session.proxies(session.setting(bodies=True, events=True)) as proxies:
         direct = tool("sse", ["--to", session.backend, *load], limit=seconds + 20)["delay_us"]
         for name, proxy in proxies.items():
@@ -25,5 +25,6 @@ def run(session: Session) -> list[Line]:
                 f"without a proxy p50 {direct['p50']:.0f} µs, p99 {direct['p99']:.0f} µs"
             )
             say(f"  {name:8} {values[name][0]:7.3f} ms added, {notes[name]}")
+    noise = cpu.busiest(began)
     title = "server-sent event every 50 ms, p99 added"
     return [Line("sse", title, "ms", values, bar=2.0, against_rivals=False, notes=notes, disturbance=noise)]

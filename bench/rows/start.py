@@ -12,11 +12,15 @@ def run(session: Session) -> list[Line]:
     """Starts each proxy five times; memory is read one second after the first answer."""
     seconds: dict[str, list[float]] = {name: [] for name in session.peers}
     memory: dict[str, list[float]] = {name: [] for name in session.peers}
-    noise = cpu.busiest(0.5)
+    noise = 0.0
     for turn in range(STARTS):
         for name in session.peers:
             with session.proxies(session.setting(), [name]) as proxies:
-                pause(1 if turn == 0 else 0)
+                if turn == 0:
+                    # At rest after its start: what is busy now is others.
+                    began = cpu.cores()
+                    pause(1)
+                    noise = max(noise, cpu.busiest(began))
                 seconds[name].append(proxies[name].first_byte)
                 if turn == 0:
                     memory[name].append(proxies[name].memory() / 1024)

@@ -1,10 +1,13 @@
 """Rows of CPU time per verified response under a closed loop: small requests, headers, bodies, new connections."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.measure import Line
+from bench.peers import Proxy
 from bench.session import Session, describe, disturbed, say, trouble
 
+PACE = 0.6
 KIB, MIB = 1 << 10, 1 << 20
 
 HEADERS = [
@@ -37,6 +40,8 @@ class Work:
     connections: int
     arguments: tuple[object, ...] = ()
     bodies: bool = False
+    paced: bool = False
+    """True: the same rate for every proxy, because in a closed loop the generator would be the limit."""
     latency: bool = False
     """True: the median latency gets a line of its own, no worse than the better rival's."""
 
@@ -69,9 +74,17 @@ WORKS = {
         _up("1M", MIB, 8),
         _down("10M", 10 * MIB, 4),
         _up("10M", 10 * MIB, 4),
-        Work("close", "a new connection per request", 1.0, None, 64, ("--close", "--expect", 63)),
+        Work("close", "a new connection per request", 1.0, None, 64, ("--close", "--expect", 63), paced=True),
     )
 }
+
+
+def _rate(session: Session, proxy: Proxy, load: Sequence[object]) -> int:
+    """Requests a second that leave room on both cores: PACE of what a closed loop reaches with this proxy."""
+    found = session.sample(proxy, load, repeat=False)
+    rate = int(found.verified / found.seconds * PACE)
+    say(f"  at {rate:,} requests a second")
+    return rate
 
 
 def run(session: Session, key: str) -> list[Line]:
@@ -79,6 +92,8 @@ def run(session: Session, key: str) -> list[Line]:
     work = WORKS[key]
     load = ["--connections", work.connections, *work.arguments]
     with session.proxies(session.setting(bodies=work.bodies)) as proxies:
+        if work.paced:
+            load += ["--rate", _rate(session, next(iter(proxies.values())), load)]
         samples = session.interleave(list(proxies), lambda name: session.sample(proxies[name], load))
     line = Line(
         key=work.key,

@@ -165,7 +165,7 @@ impl Load {
             Some(client) => client.start(&self.request, due),
             None => return Ok(()),
         };
-        self.step(index, step)
+        self.step(index, step, false)
     }
 
     fn event(&mut self, event: &Event) -> Result<(), Failure> {
@@ -177,18 +177,19 @@ impl Load {
         if event.is_writable() {
             let step = client.send(&self.request);
             if step != Step::Waiting {
-                return self.step(index, step);
+                return self.step(index, step, false);
             }
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             let step = client.receive(&self.request, &mut self.scratch);
-            return self.step(index, step);
+            return self.step(index, step, event.is_read_closed());
         }
         Ok(())
     }
 
-    /// Books what happened on connection `index` and, in a closed loop, sends its next request.
-    fn step(&mut self, index: usize, step: Step) -> Result<(), Failure> {
+    /// Books what happened on connection `index` and, in a closed loop, sends its next request. `ended`: the peer has
+    /// closed its side.
+    fn step(&mut self, index: usize, step: Step, ended: bool) -> Result<(), Failure> {
         let now = Instant::now();
         match step {
             Step::Waiting => return Ok(()),
@@ -204,22 +205,12 @@ impl Load {
         }
         if step == Step::Verified && self.request.close {
             // The exchange counts as running until the proxy has closed the connection, as it was asked to.
-            return self.receive_end(index);
+            return if ended { self.closed(index, now) } else { Ok(()) };
         }
         if step != Step::Verified {
             self.reconnect(index)?;
         }
         self.free(index, now)
-    }
-
-    /// Looks for the end of a connection that the proxy closes after one response.
-    fn receive_end(&mut self, index: usize) -> Result<(), Failure> {
-        let Some(client) = self.clients.get_mut(index) else { return Ok(()) };
-        match client.receive(&self.request, &mut self.scratch) {
-            Step::Waiting => Ok(()),
-            Step::Closed => self.closed(index, Instant::now()),
-            _ => Err("the proxy sent bytes after the end of a response".into()),
-        }
     }
 
     fn closed(&mut self, index: usize, now: Instant) -> Result<(), Failure> {

@@ -10,10 +10,9 @@ use socket2::{Domain, SockRef, Socket, Type};
 /// Most bytes dropped by one call of [`discard`].
 pub const DISCARD: usize = 1 << 20;
 
-/// Starts a non-blocking connect; `receive_buffer` fixes the kernel's buffer, for readers that must be slow.
+/// Starts a non-blocking connect. `receive_buffer` fixes the kernel's buffer, for readers that must be slow.
 pub fn connect(to: SocketAddr, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), None)?;
     socket.set_tcp_nodelay(true)?;
     if let Some(bytes) = receive_buffer {
         socket.set_recv_buffer_size(bytes)?;
