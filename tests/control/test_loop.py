@@ -1,7 +1,7 @@
 """The loop publishes what changed, once, and stays alive."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import inf
 
 import pytest
@@ -62,11 +62,11 @@ def house() -> Iterator[House]:
     house.engine.shutdown()
 
 
-def refuse(house: House, error: Exception) -> None:
+def refuse(house: House, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def apply(_delta: bytes) -> int:
         raise error
 
-    house.engine.apply = apply  # type: ignore[method-assign]  # for this one test
+    monkeypatch.setattr(house.engine, "apply", apply)
 
 
 def test_the_first_snapshot_is_there_at_once_with_names_that_have_no_address_yet(house: House) -> None:
@@ -118,9 +118,11 @@ def test_a_change_to_the_same_raises_the_revision_and_publishes_nothing(house: H
     [(EngineError("regex parse error"), ConfigError), (BindError(98, "Address already in use", "127.0.0.1:1"), ListenError)],
     ids=["snapshot", "socket"],
 )
-def test_a_change_that_the_engine_refuses_raises_and_changes_nothing(house: House, refusal: Exception, raised: type[Exception]) -> None:
+def test_a_change_that_the_engine_refuses_raises_and_changes_nothing(
+    house: House, refusal: Exception, raised: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = house.loop.desired, house.loop.effective
-    refuse(house, refusal)
+    refuse(house, refusal, monkeypatch)
     with pytest.raises(raised):
         house.loop.change(lambda _: gateway("10.0.0.2:80"))
     assert (house.loop.desired, house.loop.effective) == before
@@ -139,17 +141,16 @@ def test_a_change_that_raises_changes_nothing(house: House) -> None:
 def test_an_observation_that_cannot_be_published_is_told_and_tried_again_a_second_later(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    apply: Callable[[bytes], int] = house.engine.apply
-    refuse(house, EngineError("no"))
-    house.observer.addresses["app.example:80"] = ["10.0.0.7:80"]
-    assert house.loop.turn() == 1
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        refuse(house, EngineError("no"), monkeypatch)
+        house.observer.addresses["app.example:80"] = ["10.0.0.7:80"]
+        assert house.loop.turn() == 1
     assert "the last one goes on serving" in caplog.text
-    house.engine.apply = apply  # type: ignore[method-assign]  # as it was
     house.loop.turn()
     assert house.targets == ["10.0.0.1:80", "10.0.0.7:80"]
 
 
-def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house: House) -> None:
+def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     published = threading.Event()
     apply = house.engine.apply
 
@@ -158,7 +159,7 @@ def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house
         published.set()
         return number
 
-    house.engine.apply = noted  # type: ignore[method-assign]  # listens in
+    monkeypatch.setattr(house.engine, "apply", noted)
     house.loop.start()
     assert house.observer.turned.wait(10)
     house.observer.addresses["app.example:80"] = ["10.0.0.7:80"]

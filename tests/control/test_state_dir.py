@@ -114,10 +114,9 @@ def test_the_owner_of_a_socket_is_the_process_that_listens_on_it(home: Path) -> 
 
 def test_the_gateways_that_run_are_those_whose_socket_is_listened_on(home: Path, environ: dict[str, str]) -> None:
     environ["STATE_DIRECTORY"] = str(home / "systemd")
-    directories = [
-        claim(None, "x", environ),
-        *(prepare(path) or path for path in (home / "forebay/b", home / "forebay/a", home / "forebay/dead")),
-    ]
+    directories = [home / "systemd", home / "forebay/b", home / "forebay/a", home / "forebay/dead"]
+    for directory in directories:
+        prepare(directory)
     listeners = [socket.socket(socket.AF_UNIX) for _ in directories]
     for directory, listener in zip(directories, listeners, strict=True):
         listener.bind(str(directory / state_dir.SOCKET))

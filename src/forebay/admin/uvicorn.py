@@ -9,6 +9,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+_LOOK = 0.005
+
 
 class _Protocol(H11Protocol):
     """Logs to our own logger; Uvicorn's may belong to the application that embeds the gateway."""
@@ -27,12 +29,17 @@ class _Server(uvicorn.Server):
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup(sockets=sockets)
         await stopping.wait()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace
+        # asyncio loses a connection that it is still accepting when the server closes (3.11: an assertion, swallowed).
+        while loop.time() < end and (accepting := asyncio.all_tasks() - self.server_state.tasks - {asyncio.current_task()}):
+            await asyncio.wait(accepting, timeout=grace)
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        if self.server_state.tasks:
-            await asyncio.wait(list(self.server_state.tasks), timeout=grace)
+        while self.server_state.connections and loop.time() < end:  # noqa: ASYNC110 - Uvicorn tells nobody when one is gone
+            await asyncio.sleep(_LOOK)
 
 
 async def serve(app: ASGIApp, sockets: list[socket.socket], stopping: asyncio.Event, grace: float) -> None:

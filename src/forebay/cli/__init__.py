@@ -38,7 +38,7 @@ def _version() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="forebay")
     except ForebayError as error:
         complain(error)
         sys.exit(3 if isinstance(error, ControlError) else 2)

@@ -1,7 +1,7 @@
 """The engine as control sees it: what it must offer, where it comes from, and what its refusals mean to a user."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -45,11 +45,8 @@ class Engine(Protocol):
         """Open the access log's path anew."""
 
 
-class EngineFactory(Protocol):
-    """Makes an engine whose listeners are bound and that accepts nothing yet; see `forebay/_engine.pyi`."""
-
-    def __call__(self, snapshot: bytes, threads: int, access_log: str, log_format: str) -> Engine:
-        """Validate the snapshot and bind."""
+EngineFactory = Callable[[bytes, int, str, str], Engine]
+"""Makes an engine of snapshot, threads, access log and log format: it has bound its listeners and accepts nothing yet."""
 
 
 @contextmanager
