@@ -59,8 +59,9 @@ class Client:
         else:
             self._idle.append((reader, writer))
         if status.split()[1] != "200":
-            message = f"answered with {status.partition(' ')[2]}"
-            raise ValueError(message)
+            raise ValueError(f"answered with {status.partition(' ')[2]}")
+        if "x-server" not in fields:
+            raise ValueError("the answer names no server")
         return fields["x-server"]
 
 
