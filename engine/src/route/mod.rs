@@ -1,0 +1,87 @@
+//! Which route a request takes, and what the route does to its path and head.
+//!
+//! The first route in declared order whose conditions all hold is taken. A lookup does not try the routes one by one: it follows
+//! the request's host, then its path, through trees of the literals that the routes are written with (`tree.rs`, `index.rs`),
+//! runs a regular expression only when the path begins with the expression's literal, and keeps nothing but the lowest match so
+//! far (`search.rs`). Its cost is that of the request's length, whatever the number of routes.
+
+mod condition;
+mod edits;
+mod error;
+mod escape;
+mod index;
+mod pattern;
+mod query;
+mod redirect;
+mod rewrite;
+mod rule;
+mod search;
+mod template;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+pub use edits::HeaderEdits;
+pub use error::RouteError;
+use index::Bucket;
+pub use rule::Route;
+use tree::{Ranked, Tree};
+
+use crate::snapshot::RouteSpec;
+
+/// What routing looks at in a request.
+pub trait RequestView {
+    /// As sent.
+    fn method(&self) -> &[u8];
+    /// Without port, in any case; empty when there is none.
+    fn host(&self) -> &[u8];
+    /// As sent, without query; begins with `/`, or is `*`.
+    fn path(&self) -> &[u8];
+    /// As sent, without `?`.
+    fn query(&self) -> Option<&[u8]>;
+    /// Whether `test` holds for the value of any field of this lower-case name; asks in the order of the fields until it does.
+    fn header_any(&self, name: &[u8], test: impl FnMut(&[u8]) -> bool) -> bool;
+}
+
+/// All routes, compiled.
+#[derive(Debug)]
+pub struct RouteTable {
+    routes: Box<[Arc<Route>]>,
+    index: Tree<Bucket>,
+    has_unanchored: bool,
+}
+
+impl RouteTable {
+    /// Compiles `routes`; one whose spec is in `previous` unchanged is taken over from there.
+    ///
+    /// # Errors
+    /// The first route that has a pattern, a place holder, an edit or a target that cannot work.
+    pub fn compile(routes: &[RouteSpec], previous: Option<&Self>) -> Result<Self, RouteError> {
+        let known: FxHashMap<&str, &Arc<Route>> =
+            previous.into_iter().flat_map(Self::routes).map(|route| (route.spec.id.as_str(), route)).collect();
+        let compile = |spec: &RouteSpec| match known.get(spec.id.as_str()) {
+            Some(route) if route.spec == *spec => Ok(Arc::clone(route)),
+            _ => Route::compile(spec).map(Arc::new),
+        };
+        let routes: Box<[Arc<Route>]> = routes.iter().map(compile).collect::<Result<_, _>>()?;
+        let index = index::build(&routes);
+        let has_unanchored = index.values().any(|bucket| bucket.unanchored.first() != u32::MAX);
+        Ok(Self { routes, index, has_unanchored })
+    }
+
+    /// The first route that `request` matches, with its place in the declared order.
+    pub fn find<R: RequestView>(&self, request: &R) -> Option<(usize, &Arc<Route>)> {
+        let place = search::first(&self.index, self.has_unanchored, &self.routes, request)? as usize;
+        self.routes.get(place).map(|route| (place, route))
+    }
+
+    /// In declared order.
+    #[must_use]
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+}

@@ -1,0 +1,83 @@
+//! One route, compiled.
+
+use std::borrow::Cow;
+
+use super::condition::Condition;
+use super::edits::{HeaderEdits, is_token, is_value};
+use super::error::{Fault, RouteError};
+use super::pattern::Pattern;
+use super::redirect::Redirect;
+use super::rewrite::Rewrite;
+use crate::snapshot::{ActionSpec, RouteSpec};
+
+/// A route as declared, and all that serving by it needs worked out.
+#[derive(Debug)]
+pub struct Route {
+    /// As declared.
+    pub spec: RouteSpec,
+    /// Edits of the request that goes to the server.
+    pub request_headers: HeaderEdits,
+    /// Edits of the response that goes to the client.
+    pub response_headers: HeaderEdits,
+    pub(super) hosts: Box<[Pattern]>,
+    pub(super) paths: Box<[Pattern]>,
+    pub(super) conditions: Box<[Condition]>,
+    rewrite: Rewrite,
+    redirect: Option<Redirect>,
+}
+
+impl Route {
+    pub(super) fn compile(spec: &RouteSpec) -> Result<Self, RouteError> {
+        Self::parse(spec).map_err(|fault| fault.of(&spec.id))
+    }
+
+    fn parse(spec: &RouteSpec) -> Result<Self, Fault> {
+        let hosts = patterns(&spec.matches.host, "match.host", Pattern::host)?;
+        let paths = patterns(&spec.matches.path, "match.path", Pattern::path)?;
+        let redirect = match &spec.action {
+            ActionSpec::Redirect { to, .. } => Some(Redirect::parse(to, &paths).map_err(|why| Fault::new("redirect", why))?),
+            ActionSpec::Respond { headers, .. } => check_fields(headers).map(|()| None)?,
+            ActionSpec::Pool(_) => None,
+        };
+        Ok(Self {
+            spec: spec.clone(),
+            request_headers: HeaderEdits::compile(&spec.request_headers, "request_headers")?,
+            response_headers: HeaderEdits::compile(&spec.response_headers, "response_headers")?,
+            conditions: Condition::all(&spec.matches)?,
+            rewrite: Rewrite::compile(spec, &paths)?,
+            redirect,
+            hosts,
+            paths,
+        })
+    }
+
+    /// The path to send on for `path`, which this route matched; without `strip_prefix` or `rewrite` it is `path` itself.
+    ///
+    /// The result is never empty, and begins with two slashes only where `path` did.
+    #[must_use]
+    pub fn target<'p>(&self, path: &'p [u8]) -> Cow<'p, [u8]> {
+        self.rewrite.apply(path, &self.paths)
+    }
+
+    /// The `Location` with which this route answers a request for `path` and `query`: visible ASCII only, and on another host
+    /// only where the route's `to` names that host. Empty when the route is no redirect.
+    #[must_use]
+    pub fn location(&self, path: &[u8], query: Option<&[u8]>) -> Vec<u8> {
+        self.redirect.as_ref().map_or_else(Vec::new, |redirect| redirect.location(path, query, &self.paths))
+    }
+}
+
+fn patterns(texts: &[String], key: &str, parse: impl Fn(&str) -> Result<Pattern, String>) -> Result<Box<[Pattern]>, Fault> {
+    texts.iter().map(|text| parse(text).map_err(|why| Fault::new(key, why))).collect()
+}
+
+fn check_fields(fields: &[(String, String)]) -> Result<(), Fault> {
+    let broken = |(name, value): &&(String, String)| !is_token(name.as_bytes()) || !is_value(value.as_bytes());
+    match fields.iter().find(broken) {
+        Some((name, _)) => Err(Fault::new(
+            "respond.headers",
+            format!("`{}` is no field name, or its value has a control character", name.escape_default()),
+        )),
+        None => Ok(()),
+    }
+}
