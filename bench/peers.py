@@ -135,6 +135,8 @@ class Peer:
             "caddy": ["run", "--adapter", "caddyfile", "--config", str(config)],
             "forebay": ["run", str(config)],
         }
+        if self.wrapper:
+            arguments["nginx"] += ["-g", "master_process off;"]  # the tools lose a forked worker
         return [*self.wrapper, str(self.binary), *arguments[self.name]]
 
     def _render(self, setting: Setting, work: Path, port: int) -> str:

@@ -43,7 +43,10 @@ def _counted(proxy: Proxy) -> int:
     _control(proxy, "--dump")
     if result["verified"] != REQUESTS:
         raise BenchError(f"only {result['verified']} of {REQUESTS} requests were verified under callgrind: {result['errors']}")
-    return sum(_total(path.read_text()) for path in proxy.work.glob("callgrind.*.1"))
+    total = sum(_total(path.read_text()) for path in proxy.work.glob("callgrind.*.1"))
+    if not total:
+        raise BenchError(f"callgrind wrote no count of {proxy.name} into {proxy.work}")
+    return total
 
 
 def _total(text: str) -> int:
