@@ -46,5 +46,5 @@ class Engine:
         """Open the access log's path anew (rotation does so by itself within a second)."""
 
 def causes() -> Sequence[dict[str, Any]]:
-    """The catalogue of causes: keys `cause origin phase status error remedy`, in the engine's order."""
+    """The catalogue of causes: keys `cause origin phase status error meaning remedy`, in the engine's order."""
 

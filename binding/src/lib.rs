@@ -1,0 +1,128 @@
+//! The border between Python and the engine: the module `forebay._engine`, as `_engine.pyi` describes it. It converts and nothing else.
+
+use std::time::Duration;
+
+use forebay_engine::record::{Cause, Format};
+use forebay_engine::snapshot::{DeltaSpec, SnapshotSpec};
+use forebay_engine::{Engine as Native, EngineError as NativeError};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyOSError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+create_exception!(
+    forebay._engine,
+    EngineError,
+    PyException,
+    "The engine refused a snapshot or a delta; the message says which part and why."
+);
+create_exception!(
+    forebay._engine,
+    BindError,
+    PyOSError,
+    "A listening socket could not be had. `errno` and `strerror` are the system's, `filename` is the address as declared."
+);
+
+fn raise(error: NativeError) -> PyErr {
+    match error {
+        NativeError::Bind { address, source } => {
+            let text = source.to_string();
+            let reason = text.split(" (os error").next().unwrap_or_default().to_owned();
+            BindError::new_err((source.raw_os_error().unwrap_or(0), reason, address))
+        }
+        other => EngineError::new_err(other.to_string()),
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> PyErr {
+    EngineError::new_err(format!("not a snapshot of this engine: {error}"))
+}
+
+/// One data path: its threads, listeners, pools and counters.
+#[pyclass(frozen, module = "forebay._engine")]
+struct Engine {
+    native: Native,
+    /// The process that made it: its threads do not follow into a fork.
+    process: u32,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new(py: Python<'_>, snapshot: &[u8], threads: usize, access_log: &str, log_format: &str) -> PyResult<Self> {
+        let spec: SnapshotSpec = serde_json::from_slice(snapshot).map_err(|error| unreadable(&error))?;
+        let format = Format::from_name(log_format).ok_or_else(|| EngineError::new_err(format!("{log_format:?} is no log format")))?;
+        let native = py.detach(|| Native::new(spec, threads, access_log, format)).map_err(raise)?;
+        Ok(Self { native, process: std::process::id() })
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        if std::process::id() != self.process {
+            return Err(EngineError::new_err("the engine was made in another process; make one after the fork"));
+        }
+        py.detach(|| self.native.start()).map_err(raise)
+    }
+
+    fn addresses(&self, py: Python<'_>) -> std::collections::BTreeMap<String, Vec<String>> {
+        py.detach(|| self.native.addresses())
+    }
+
+    fn apply(&self, py: Python<'_>, delta: &[u8]) -> PyResult<u64> {
+        let delta: DeltaSpec = serde_json::from_slice(delta).map_err(|error| unreadable(&error))?;
+        py.detach(|| self.native.apply(delta)).map_err(raise)
+    }
+
+    fn number(&self) -> u64 {
+        self.native.number()
+    }
+
+    fn statistics(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        py.detach(|| serde_json::to_vec(&self.native.statistics())).map_err(|error| EngineError::new_err(error.to_string()))
+    }
+
+    fn stop_accepting(&self, py: Python<'_>) {
+        py.detach(|| self.native.stop_accepting());
+    }
+
+    fn wait_idle(&self, py: Python<'_>, seconds: f64) -> usize {
+        let limit = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        py.detach(|| self.native.wait_idle(limit))
+    }
+
+    fn shutdown(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.native.shutdown())
+    }
+
+    fn reopen_log(&self) {
+        self.native.reopen_log();
+    }
+}
+
+/// The catalogue of causes, in the engine's order.
+#[pyfunction]
+fn causes(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    Cause::ALL
+        .iter()
+        .map(|cause| {
+            let row = PyDict::new(py);
+            row.set_item("cause", cause.name())?;
+            row.set_item("origin", cause.origin().name())?;
+            row.set_item("phase", cause.phase().name())?;
+            row.set_item("status", cause.status())?;
+            row.set_item("error", cause.error())?;
+            row.set_item("meaning", cause.meaning().trim())?;
+            row.set_item("remedy", cause.remedy())?;
+            Ok(row)
+        })
+        .collect()
+}
+
+/// The native half of Forebay.
+#[pymodule]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("EngineError", module.py().get_type::<EngineError>())?;
+    module.add("BindError", module.py().get_type::<BindError>())?;
+    module.add_class::<Engine>()?;
+    module.add_function(wrap_pyfunction!(causes, module)?)
+}

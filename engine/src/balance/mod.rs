@@ -1,0 +1,5 @@
+//! The first job: which endpoint serves the next request. A policy proposes; whoever is not eligible is passed by.
+
+pub mod draw;
+pub mod policy;
+pub mod queue;

@@ -1,0 +1,130 @@
+//! Where requests wait while every endpoint is at its cap: first come, first served, over all threads.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::pool::Lease;
+
+/// The queue of one pool; lives as long as the pool's name does.
+#[derive(Default)]
+pub struct Queue {
+    waiting: AtomicUsize,
+    list: Mutex<VecDeque<Arc<Ticket>>>,
+    /// Requests refused because it was full.
+    pub full: AtomicU64,
+    /// Requests whose time in it ran out.
+    pub timed_out: AtomicU64,
+}
+
+#[derive(Default)]
+struct Place {
+    lease: Option<Lease>,
+    /// Look again: something changed.
+    nudged: bool,
+    waker: Option<Waker>,
+}
+
+/// One waiting request.
+#[derive(Default)]
+pub struct Ticket {
+    place: Mutex<Place>,
+}
+
+/// No thread panics while it holds one of these, and if one did, the list is still a list.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Joins the end, or the front for one that was called up in vain; `None` when `size` wait already.
+    pub fn join(self: &Arc<Self>, size: usize, front: bool) -> Option<Waiting> {
+        let ticket = Arc::new(Ticket::default());
+        let mut list = lock(&self.list);
+        if list.len() >= size && !front {
+            self.full.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        if front {
+            list.push_front(Arc::clone(&ticket));
+        } else {
+            list.push_back(Arc::clone(&ticket));
+        }
+        self.waiting.store(list.len(), Ordering::SeqCst);
+        drop(list);
+        Some(Waiting { queue: Arc::clone(self), ticket })
+    }
+
+    /// Hands a lease that has become free to the first who waits; gives it back when nobody does.
+    pub fn hand_over(&self, lease: Lease) -> Option<Lease> {
+        if self.waiting() == 0 {
+            return Some(lease);
+        }
+        let mut list = lock(&self.list);
+        let ticket = list.pop_front();
+        self.waiting.store(list.len(), Ordering::SeqCst);
+        drop(list);
+        let Some(ticket) = ticket else { return Some(lease) };
+        let mut place = lock(&ticket.place);
+        place.lease = Some(lease);
+        let waker = place.waker.take();
+        drop(place);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        None
+    }
+
+    /// Has everybody look again, after endpoints or caps changed.
+    pub fn nudge(&self) {
+        for ticket in lock(&self.list).iter() {
+            let mut place = lock(&ticket.place);
+            place.nudged = true;
+            if let Some(waker) = place.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// A place in a queue; left when dropped.
+pub struct Waiting {
+    queue: Arc<Queue>,
+    ticket: Arc<Ticket>,
+}
+
+impl Waiting {
+    /// Waits to be called up: with a lease, or with none when the pool should be looked at again.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Lease>> {
+        let mut place = lock(&self.ticket.place);
+        if let Some(lease) = place.lease.take() {
+            return Poll::Ready(Some(lease));
+        }
+        if std::mem::take(&mut place.nudged) {
+            return Poll::Ready(None);
+        }
+        if !place.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            place.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut list = lock(&self.queue.list);
+        list.retain(|ticket| !Arc::ptr_eq(ticket, &self.ticket));
+        self.queue.waiting.store(list.len(), Ordering::SeqCst);
+        drop(list);
+        // A lease that arrived in the meantime goes on to the next one.
+        let lease = lock(&self.ticket.place).lease.take();
+        drop(lease);
+    }
+}

@@ -1,0 +1,99 @@
+//! A snapshot, compiled: what the threads look at. The next one shares all that did not change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::error::{EngineError, Result};
+use crate::exchange::client::{Forwarding, Networks};
+use crate::pool::Pool;
+use crate::route::RouteTable;
+use crate::snapshot::{ActionSpec, DeltaSpec, RouteSpec, SnapshotSpec};
+
+/// See the module.
+pub struct Snapshot {
+    /// As control sent it.
+    pub spec: SnapshotSpec,
+    /// The routes and their indexes.
+    pub routes: Arc<RouteTable>,
+    /// The pool of each route, where it has one.
+    pub route_pools: Box<[Option<Arc<Pool>>]>,
+    /// By name.
+    pub pools: BTreeMap<String, Arc<Pool>>,
+    /// How servers are told of clients.
+    pub forwarding: Forwarding,
+}
+
+impl Snapshot {
+    /// Compiles a specification, taking over from `previous` what is the same.
+    ///
+    /// # Errors
+    ///
+    /// What makes no sense; nothing is changed then.
+    pub fn build(spec: SnapshotSpec, previous: Option<&Self>, threads: usize) -> Result<Self> {
+        let routes = match previous {
+            Some(known) if known.spec.routes == spec.routes => Arc::clone(&known.routes),
+            known => Arc::new(RouteTable::compile(&spec.routes, known.map(|known| &*known.routes))?),
+        };
+        let mut pools = BTreeMap::new();
+        for (name, pool) in &spec.pools {
+            let known = previous.and_then(|previous| previous.pools.get(name));
+            let built = match known {
+                Some(known) if known.spec == *pool => Arc::clone(known),
+                known => Arc::new(Pool::build(name, pool.clone(), known.map(|pool| &**pool), threads).map_err(EngineError::Invalid)?),
+            };
+            pools.insert(name.clone(), built);
+        }
+        let route_pools = spec.routes.iter().map(|route| pool_of(route, &pools)).collect::<Result<_>>()?;
+        let trusted = Networks::parse(&spec.trusted_proxies)
+            .map_err(|text| EngineError::Invalid(format!("trusted_proxies: {text:?} is neither an address nor a network")))?;
+        let forwarding = Forwarding::new(spec.forwarded, trusted, &spec.name);
+        Ok(Self { spec, routes, route_pools, pools, forwarding })
+    }
+
+    /// The specification that a delta makes of this one.
+    ///
+    /// # Errors
+    ///
+    /// That the delta was made against another snapshot, or names a route that is not there.
+    pub fn apply(&self, delta: DeltaSpec) -> Result<SnapshotSpec> {
+        if delta.base != self.spec.number {
+            let text = format!("the delta is against snapshot {}, but {} serves", delta.base, self.spec.number);
+            return Err(EngineError::Invalid(text));
+        }
+        let mut spec = self.spec.clone();
+        spec.number = delta.number;
+        spec.limits = delta.limits.unwrap_or(spec.limits);
+        spec.trusted_proxies = delta.trusted_proxies.unwrap_or(spec.trusted_proxies);
+        spec.forwarded = delta.forwarded.unwrap_or(spec.forwarded);
+        spec.listeners = delta.listeners.unwrap_or(spec.listeners);
+        for name in &delta.removed_pools {
+            spec.pools.remove(name);
+        }
+        spec.pools.extend(delta.pools);
+        if delta.route_order.is_some() || !delta.routes.is_empty() {
+            spec.routes = reorder(spec.routes, delta.routes, delta.route_order)?;
+        }
+        Ok(spec)
+    }
+}
+
+fn pool_of(route: &RouteSpec, pools: &BTreeMap<String, Arc<Pool>>) -> Result<Option<Arc<Pool>>> {
+    match &route.action {
+        ActionSpec::Pool(name) => match pools.get(name) {
+            Some(pool) => Ok(Some(Arc::clone(pool))),
+            None => Err(EngineError::Invalid(format!("route {}: there is no pool {name:?}", route.id))),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn reorder(old: Vec<RouteSpec>, changed: Vec<RouteSpec>, order: Option<Vec<String>>) -> Result<Vec<RouteSpec>> {
+    let order = order.unwrap_or_else(|| old.iter().map(|route| route.id.clone()).collect());
+    let mut by_id: HashMap<String, RouteSpec> = old.into_iter().chain(changed).map(|route| (route.id.clone(), route)).collect();
+    order
+        .into_iter()
+        .map(|id| {
+            by_id.remove(&id).ok_or_else(|| EngineError::Invalid(format!("the delta orders route {id:?}, which is not there or twice")))
+        })
+        .collect()
+}

@@ -1,0 +1,107 @@
+//! One server of a pool: where it is, what it is doing, and what came of it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crate::failover::reflex::Reflex;
+use crate::record::{Histogram, StatusCounters};
+use crate::snapshot::EndpointSpec;
+use crate::upstream::idle::Idle;
+
+/// Where to connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By address and port.
+    Tcp(SocketAddr),
+    /// By a Unix socket's path.
+    Unix(PathBuf),
+}
+
+impl Target {
+    /// Reads `ip:port` or `unix:path`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("unix:") {
+            Some(path) => Some(Self::Unix(PathBuf::from(path))),
+            None => text.parse().ok().map(Self::Tcp),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// What is counted of an endpoint, over all threads and for as long as its identity lives.
+#[derive(Default)]
+pub struct EndpointState {
+    /// Exchanges on it now.
+    pub inflight: AtomicU32,
+    /// Exchanges begun.
+    pub requests: AtomicU64,
+    /// Attempts that failed.
+    pub failures: AtomicU64,
+    /// Its answers by class.
+    pub responses: StatusCounters,
+    /// Content bytes sent to it.
+    pub sent: AtomicU64,
+    /// Content bytes received from it.
+    pub received: AtomicU64,
+    /// Time to the response head.
+    pub latency: Histogram,
+    /// Whether it ever answered.
+    pub answered: AtomicBool,
+    /// Its latest failures in a row.
+    pub reflex: Reflex,
+}
+
+/// An endpoint as one snapshot has it; its state and connections are shared with the snapshots before.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Its identity within the pool.
+    pub id: Arc<str>,
+    /// As declared.
+    pub address: Arc<str>,
+    /// Where to connect, once known.
+    pub target: Option<Target>,
+    /// Its share.
+    pub weight: u32,
+    /// What is counted.
+    pub state: Arc<EndpointState>,
+    /// Its connections that serve nobody.
+    pub idle: Arc<Idle>,
+}
+
+impl Endpoint {
+    /// Builds it for a new snapshot, taking over what the same identity had in the last one.
+    pub(crate) fn build(spec: &EndpointSpec, previous: Option<&Self>, threads: usize) -> Result<Self, String> {
+        let target = match &spec.target {
+            Some(text) => Some(Target::parse(text).ok_or_else(|| format!("endpoint {}: {text:?} is no address to connect to", spec.id))?),
+            None => None,
+        };
+        // Connections belong to the address, counts to the identity.
+        let idle =
+            previous.filter(|known| known.target == target).map_or_else(|| Arc::new(Idle::new(threads)), |known| Arc::clone(&known.idle));
+        let state = previous.map_or_else(Arc::default, |known| Arc::clone(&known.state));
+        Ok(Self { id: spec.id.as_str().into(), address: spec.address.as_str().into(), target, weight: spec.weight, state, idle })
+    }
+
+    /// Takes one more exchange on, unless `most` are running.
+    #[must_use]
+    pub fn try_begin(&self, most: u32) -> bool {
+        let inflight = &self.state.inflight;
+        if most == u32::MAX {
+            inflight.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        inflight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < most).then_some(count + 1)).is_ok()
+    }
+}

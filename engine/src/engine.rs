@@ -1,0 +1,313 @@
+//! The engine as control sees it: made from a snapshot, started, changed by deltas, asked for its counts, ended.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::config::Snapshot;
+use crate::error::{EngineError, Result};
+use crate::record::{AccessLog, Format};
+use crate::server::listener::Bound;
+use crate::server::shared::{Shared, Totals};
+use crate::server::thread::Thread;
+use crate::server::{accept, serve};
+use crate::snapshot::{DeltaSpec, ListenerSpec, SnapshotSpec};
+use crate::statistics::Statistics;
+
+/// How often a thread looks after idle connections to endpoints.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What a thread is told.
+enum Command {
+    /// Accept on this socket, until its word changes.
+    Listen(String, TcpListener, watch::Receiver<bool>),
+    /// Close what is idle; the engine is ending.
+    Stop,
+    /// End at once.
+    Cut,
+}
+
+/// An address that is listened on.
+struct Listening {
+    listener: String,
+    bound: Bound,
+    closing: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    listening: Vec<Listening>,
+    commands: Vec<mpsc::UnboundedSender<Command>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// See the module. Every method may be called from any thread.
+pub struct Engine {
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    ended: AtomicBool,
+}
+
+/// What is guarded stays consistent at each step, also where another caller panicked.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    /// Compiles a snapshot and binds its listeners; nothing is accepted yet. `log` is `off`, `stdout`, `stderr` or a path.
+    ///
+    /// # Errors
+    ///
+    /// What makes no sense or cannot be had; nothing is left behind then.
+    pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format) -> Result<Self> {
+        let threads = threads.max(1);
+        let snapshot = Snapshot::build(spec, None, threads)?;
+        let listening = bind_missing(&snapshot.spec.listeners, &[], threads)?;
+        let log = match log {
+            "off" => None,
+            path => Some(AccessLog::open(path, format).map_err(|source| EngineError::Log { path: path.to_owned(), source })?),
+        };
+        let shared = Shared {
+            number: AtomicU64::new(snapshot.spec.number),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            totals: Totals::default(),
+            log,
+            stopping: AtomicBool::new(false),
+            epoch: Instant::now(),
+            threads,
+            id_seed: RandomState::new().build_hasher().finish(),
+            ids: AtomicU64::new(0),
+        };
+        let state = State { listening, ..State::default() };
+        Ok(Self { shared: Arc::new(shared), state: Mutex::new(state), ended: AtomicBool::new(false) })
+    }
+
+    /// Starts the threads and accepts.
+    ///
+    /// # Errors
+    ///
+    /// That it was started before, or the system's reason why no thread can be had.
+    pub fn start(&self) -> Result<()> {
+        let mut state = lock(&self.state);
+        if !state.commands.is_empty() || self.ended.load(Ordering::SeqCst) {
+            return Err(EngineError::Invalid("the engine was started before".into()));
+        }
+        for index in 0..self.shared.threads {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("forebay-{index}"))
+                .spawn(move || run_thread(index, shared, receiver))
+                .map_err(EngineError::Thread)?;
+            state.threads.push(thread);
+            state.commands.push(sender);
+        }
+        let State { listening, commands, .. } = &mut *state;
+        for listening in listening {
+            hand_out(listening, commands);
+        }
+        Ok(())
+    }
+
+    /// The bound addresses of each listener.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeMap<String, Vec<String>> {
+        let mut addresses: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for listening in &lock(&self.state).listening {
+            addresses.entry(listening.listener.clone()).or_default().push(listening.bound.address.to_string());
+        }
+        addresses
+    }
+
+    /// Swaps to the snapshot that a delta makes; returns its number. New addresses are bound before anything changes.
+    ///
+    /// # Errors
+    ///
+    /// What makes no sense or cannot be had; nothing has changed then.
+    pub fn apply(&self, delta: DeltaSpec) -> Result<u64> {
+        let mut state = lock(&self.state);
+        let previous = self.shared.load();
+        let spec = previous.apply(delta)?;
+        let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads)?;
+        let mut fresh = bind_missing(&snapshot.spec.listeners, &state.listening, self.shared.threads)?;
+        let number = snapshot.spec.number;
+        let snapshot = Arc::new(snapshot);
+        self.shared.snapshot.store(Arc::clone(&snapshot));
+        self.shared.number.store(number, Ordering::Release);
+        let State { listening, commands, .. } = &mut *state;
+        for listening in &mut fresh {
+            hand_out(listening, commands);
+        }
+        listening.retain(|known| {
+            let stays = snapshot.spec.listeners.iter().any(|spec| spec.name == known.listener && spec.bind.contains(&known.bound.declared));
+            if !stays {
+                known.closing.send_replace(true);
+            }
+            stays
+        });
+        listening.append(&mut fresh);
+        for pool in snapshot.pools.values() {
+            pool.state.queue.nudge();
+        }
+        Ok(number)
+    }
+
+    /// The number of the snapshot that serves.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.shared.number.load(Ordering::Acquire)
+    }
+
+    /// Counters, histograms and endpoint states.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics::read(&self.shared, self.addresses())
+    }
+
+    /// Closes the listeners once nobody waits in them, lets idle connections go, and answers the others with `Connection: close`.
+    pub fn stop_accepting(&self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let mut state = lock(&self.state);
+        for listening in state.listening.drain(..) {
+            listening.closing.send_replace(true);
+        }
+        for commands in &state.commands {
+            // A thread that has ended needs no telling.
+            let _ = commands.send(Command::Stop);
+        }
+    }
+
+    /// Waits until nothing runs, at most that long; returns how many exchanges still do.
+    #[must_use]
+    pub fn wait_idle(&self, limit: Duration) -> usize {
+        const LOOK: Duration = Duration::from_millis(2);
+        let totals = &self.shared.totals;
+        let until = std::time::Instant::now() + limit;
+        loop {
+            let running = totals.running.load(Ordering::SeqCst);
+            // A connection without an exchange may be about to begin one that it was sent in time.
+            let open = totals.open.load(Ordering::SeqCst);
+            if (running == 0 && open == 0) || std::time::Instant::now() >= until {
+                return running;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Cuts what still runs, ends the threads and the log; returns how many exchanges were cut. May be called again.
+    pub fn shutdown(&self) -> usize {
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return 0;
+        }
+        self.stop_accepting();
+        let cut = self.shared.totals.running.load(Ordering::SeqCst);
+        let (threads, commands) = {
+            let mut state = lock(&self.state);
+            (std::mem::take(&mut state.threads), std::mem::take(&mut state.commands))
+        };
+        for sender in &commands {
+            let _ = sender.send(Command::Cut);
+        }
+        for thread in threads {
+            // A thread that panicked has nothing left to end.
+            let _ = thread.join();
+        }
+        if let Some(log) = &self.shared.log {
+            log.close();
+        }
+        cut
+    }
+
+    /// Opens the access log's path anew.
+    pub fn reopen_log(&self) {
+        if let Some(log) = &self.shared.log {
+            log.reopen();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// Binds each address that is not listened on yet.
+fn bind_missing(specs: &[ListenerSpec], known: &[Listening], threads: usize) -> Result<Vec<Listening>> {
+    let mut fresh = Vec::new();
+    for spec in specs {
+        for declared in &spec.bind {
+            if known.iter().any(|known| known.listener == spec.name && known.bound.declared == *declared) {
+                continue;
+            }
+            let bound = Bound::bind(declared, threads)?;
+            fresh.push(Listening { listener: spec.name.clone(), bound, closing: watch::Sender::new(false) });
+        }
+    }
+    Ok(fresh)
+}
+
+/// Gives each thread its socket of an address.
+fn hand_out(listening: &mut Listening, commands: &[mpsc::UnboundedSender<Command>]) {
+    for (socket, commands) in listening.bound.sockets.drain(..).zip(commands) {
+        let _ = commands.send(Command::Listen(listening.listener.clone(), socket, listening.closing.subscribe()));
+    }
+}
+
+fn run_thread(index: usize, shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default());
+    match built {
+        Ok(runtime) => runtime.block_on(run_local(Rc::new(Thread::new(index, shared)), commands)),
+        Err(error) => eprintln!("forebay: thread {index} cannot start: {error}"),
+    }
+}
+
+async fn run_local(thread: Rc<Thread>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    drop(tokio::task::spawn_local(thread.timers().clone().drive()));
+    drop(tokio::task::spawn_local(unpark(Rc::clone(&thread))));
+    drop(tokio::task::spawn_local(sweep(Rc::clone(&thread))));
+    if thread.logs() {
+        let thread = Rc::clone(&thread);
+        drop(tokio::task::spawn_local(async move { thread.drain_log().await }));
+    }
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Listen(name, socket, closing) => match tokio::net::TcpListener::from_std(socket) {
+                Ok(socket) => drop(tokio::task::spawn_local(accept::run(Rc::clone(&thread), socket, name, closing))),
+                Err(error) => eprintln!("forebay: listener {name} cannot be watched: {error}"),
+            },
+            Command::Stop => thread.timers().expire_idle(),
+            Command::Cut => break,
+        }
+    }
+}
+
+async fn unpark(thread: Rc<Thread>) {
+    loop {
+        let parked = thread.lot().next().await;
+        serve::spawn(&thread, parked);
+    }
+}
+
+/// Closes idle connections to endpoints that are too old or were closed from afar. Quiet while there are none.
+async fn sweep(thread: Rc<Thread>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let now = Instant::now();
+        for pool in thread.snapshot().pools.values() {
+            for endpoint in &pool.endpoints {
+                endpoint.idle.sweep(thread.index(), now);
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What is passed on: which fields of a message go to the other side, which end here, and which the gateway adds.
+
+use std::io::Write as _;
+
+use super::client::{Client, Forwarding};
+use crate::message::{FieldName, RequestHead, ResponseHead};
+use crate::route::HeaderEdits;
+use crate::snapshot::ForwardedSpec;
+
+/// One request as it goes to one endpoint.
+pub struct Outgoing<'a> {
+    /// As the client sent it.
+    pub head: &'a RequestHead,
+    /// Path after the route's rewriting.
+    pub path: &'a [u8],
+    /// What `Host` says.
+    pub host: &'a [u8],
+    /// The route's edits.
+    pub edits: &'a HeaderEdits,
+    /// Who sent it.
+    pub client: &'a Client,
+    /// How the server is told who sent it.
+    pub forwarding: &'a Forwarding,
+    /// Names the request in every log.
+    pub id: &'a [u8],
+    /// Whether `Upgrade` passes.
+    pub upgrade: bool,
+}
+
+impl Outgoing<'_> {
+    /// Every field that is sent, but for those that frame the content. `emit` takes name and value.
+    pub fn fields(&self, emit: &mut impl FnMut(&[u8], &[u8])) {
+        let edited = !self.edits.is_empty();
+        let kept = |name: &[u8]| !(edited && self.edits.removes(name));
+        if kept(b"host") {
+            emit(b"Host", self.host);
+        }
+        self.received(&kept, emit);
+        self.added(&kept, emit);
+        for (name, value) in self.edits.set() {
+            emit(name, value);
+        }
+    }
+
+    /// Fields of the client's that pass.
+    fn received(&self, kept: &impl Fn(&[u8]) -> bool, emit: &mut impl FnMut(&[u8], &[u8])) {
+        let trusted = self.client.trusted;
+        let nominates = !self.head.nominated.is_empty();
+        for (kind, name, value) in self.head.fields.iter() {
+            let passes = match kind {
+                FieldName::Other => !(nominates && self.head.nominates(name)),
+                FieldName::Via | FieldName::Trailer => true,
+                FieldName::Expect => self.head.modern,
+                // The gateway writes the field of its own kind anew, from these.
+                FieldName::XForwardedFor | FieldName::XForwardedProto | FieldName::XForwardedHost => {
+                    trusted && self.forwarding.kind != ForwardedSpec::XForwarded
+                }
+                FieldName::Forwarded => trusted && self.forwarding.kind != ForwardedSpec::Forwarded,
+                FieldName::XForwardedOther => trusted,
+                FieldName::Host
+                | FieldName::Connection
+                | FieldName::ContentLength
+                | FieldName::HopByHop
+                | FieldName::TransferEncoding
+                | FieldName::Te
+                | FieldName::Upgrade
+                | FieldName::XRequestId
+                | FieldName::Disguised => false,
+            };
+            if passes && kept(name) {
+                emit(name, value);
+            }
+        }
+    }
+
+    /// Fields of the gateway's own.
+    fn added(&self, kept: &impl Fn(&[u8]) -> bool, emit: &mut impl FnMut(&[u8], &[u8])) {
+        let mut add = |name: &[u8], value: &[u8]| {
+            if kept(name) {
+                emit(name, value);
+            }
+        };
+        self.forwarding.emit(self.head, self.client, &mut add);
+        add(b"Via", if self.head.modern { &self.forwarding.via_modern } else { &self.forwarding.via_old });
+        add(b"X-Request-Id", self.id);
+        match (self.upgrade.then(|| self.head.upgrade()).flatten(), self.head.takes_trailers) {
+            (Some(token), _) => {
+                emit(b"Connection", b"Upgrade");
+                emit(b"Upgrade", token);
+            }
+            (None, true) => {
+                emit(b"Connection", b"TE");
+                emit(b"TE", b"trailers");
+            }
+            (None, false) => {}
+        }
+    }
+}
+
+/// Every field of a response that is sent to the client, but for those that frame its content; `upgrade` lets `Upgrade` pass.
+pub fn response_fields(head: &ResponseHead, edits: &HeaderEdits, upgrade: bool, emit: &mut impl FnMut(&[u8], &[u8])) {
+    let edited = !edits.is_empty();
+    let nominates = !head.nominated.is_empty();
+    for (kind, name, value) in head.fields.iter() {
+        let passes = match kind {
+            FieldName::Connection | FieldName::ContentLength | FieldName::HopByHop | FieldName::TransferEncoding | FieldName::Te => false,
+            FieldName::Upgrade => upgrade,
+            _ => !(nominates && head.nominates(name)),
+        };
+        if passes && !(edited && edits.removes(name)) {
+            emit(name, value);
+        }
+    }
+    for (name, value) in edits.set() {
+        emit(name, value);
+    }
+}
+
+/// Writes one field line.
+pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes a number's decimal digits.
+pub fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{number}");
+}

@@ -1,0 +1,114 @@
+//! The second half of an exchange: a response head is there; its content goes to the client while the rest of the request's may still
+//! go to the server.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::body::{Pump, PumpError, SourceError, Waiting};
+use super::{Back, Front};
+use crate::clock::Timer;
+use crate::failover::upload::Upload;
+use crate::record::Cause;
+use crate::snapshot::LimitsSpec;
+
+/// A response under way.
+pub struct Relay<'a> {
+    /// What binds it.
+    pub limits: &'a LimitsSpec,
+    /// Ends the whole exchange.
+    pub total: Option<Instant>,
+    /// The content sent so far.
+    pub down: Pump,
+    /// The rest of the request's.
+    pub upload: Upload,
+    /// Content moved, and when, as last looked at.
+    seen: (u64, Option<Instant>),
+}
+
+impl<'a> Relay<'a> {
+    /// For a response whose head was just written to the front.
+    #[must_use]
+    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: Upload) -> Self {
+        Self { limits, total, down: Pump::default(), upload, seen: (0, None) }
+    }
+
+    /// Moves both contents until the response is complete.
+    ///
+    /// # Errors
+    ///
+    /// Why it will never be.
+    pub async fn run<F: Front, B: Back>(&mut self, front: &mut F, back: &mut B, timer: &mut Timer) -> Result<(), Cause> {
+        timer.clear();
+        let mut armed = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = self.step(front, back, cx) {
+                return Poll::Ready(result);
+            }
+            loop {
+                if armed && timer.poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                armed = true;
+                match self.patience() {
+                    Ok(deadline) => timer.set(deadline),
+                    Err(cause) => return Poll::Ready(Err(cause)),
+                }
+            }
+        })
+        .await
+    }
+
+    fn step<F: Front, B: Back>(&mut self, front: &mut F, back: &mut B, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        // The response comes first: what it no longer needs of the request is not worth waiting for.
+        match self.down.poll(back, front, cx) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(PumpError::Sink(_))) => return Poll::Ready(Err(Cause::ClientAbort)),
+            Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(server_cause(&error))),
+            Poll::Pending => {}
+        }
+        if self.upload.is_over() {
+            if front.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(Cause::ClientAbort));
+            }
+        } else {
+            match self.upload.poll(front, back, cx) {
+                Poll::Ready(Err(PumpError::Source(SourceError::Closed | SourceError::Broken(_)))) => {
+                    return Poll::Ready(Err(Cause::ClientAbort));
+                }
+                Poll::Ready(Err(_)) => self.upload.stop(),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    /// When to look at the clock again, or which limit has passed. What counts is progress, in either direction.
+    fn patience(&mut self) -> Result<Instant, Cause> {
+        let now = Instant::now();
+        let moved = self.down.moved + self.upload.pump.moved;
+        let since = match self.seen {
+            (known, Some(since)) if known == moved => since,
+            _ => now,
+        };
+        self.seen = (moved, Some(since));
+        let (limit, cause) = match self.down.waiting {
+            Waiting::Sink => (self.limits.send_timeout, Cause::SendTimeout),
+            Waiting::Source => (self.limits.body_timeout, Cause::ResponseStalled),
+        };
+        let (deadline, cause) = match self.total {
+            Some(total) if total < since + limit => (total, Cause::TotalTimeout),
+            _ => (since + limit, cause),
+        };
+        if deadline <= now { Err(cause) } else { Ok(deadline) }
+    }
+}
+
+/// What it means that a server's content cannot be read.
+fn server_cause(error: &SourceError) -> Cause {
+    match error {
+        SourceError::Closed | SourceError::Broken(_) | SourceError::TooLarge => Cause::ResponseTruncated,
+        SourceError::Malformed => Cause::ResponseBodyMalformed,
+    }
+}

@@ -1,0 +1,262 @@
+//! One exchange, from a request head to the end of its response: route, admit, pick, attempt, response head, response body, log.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::answer::Answer;
+use super::client::Client;
+use super::journal::Journal;
+use super::relay::Relay;
+use super::tunnel::Tunnel;
+use super::{Back, Front, Reply, Transport};
+use crate::failover::attempts::{Answered, Attempts};
+use crate::message::RequestHead;
+use crate::pool::Pool;
+use crate::record::Cause;
+use crate::route::{RequestView, Route};
+use crate::server::thread::Thread;
+use crate::snapshot::{ActionSpec, LimitsSpec};
+
+/// What becomes of the client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It may bring another request.
+    Keep,
+    /// The response is complete; the connection is not used again.
+    Close,
+    /// The response is not complete, and must not look as if it were.
+    Break,
+}
+
+/// What an exchange runs in.
+pub struct Stage<'a, T> {
+    /// The thread.
+    pub thread: &'a Thread,
+    /// Opens connections to endpoints.
+    pub transport: &'a T,
+    /// The client.
+    pub client: &'a Client,
+    /// Tokens that `Upgrade` may carry.
+    pub upgrades: &'a [String],
+}
+
+/// What a request is routed to: a pool, or an answer of the route's own.
+type Found = (Arc<Route>, Option<Arc<Pool>>);
+
+impl RequestView for RequestHead {
+    fn method(&self) -> &[u8] {
+        Self::method(self)
+    }
+
+    fn host(&self) -> &[u8] {
+        Self::host(self)
+    }
+
+    fn path(&self) -> &[u8] {
+        match Self::path(self) {
+            [] => b"/",
+            path => path,
+        }
+    }
+
+    fn query(&self) -> Option<&[u8]> {
+        Self::query(self)
+    }
+
+    fn header_any(&self, name: &[u8], test: impl FnMut(&[u8]) -> bool) -> bool {
+        self.fields.any(name, test)
+    }
+}
+
+impl<T: Transport> Stage<'_, T> {
+    /// Serves the request that the front holds.
+    pub async fn run<F: Front>(&self, front: &mut F) -> After {
+        let (mut journal, found) = self.route(front.request());
+        let after = match found {
+            Some((route, Some(pool))) => self.forward(front, &route, pool, &mut journal).await,
+            Some((route, None)) => {
+                let answer = local_answer(&route, front.request());
+                self.answer(front, &mut journal, answer).await
+            }
+            None => self.refuse(front, &mut journal, Cause::NoRoute).await,
+        };
+        journal.close();
+        after
+    }
+
+    /// Opens the account and finds the route. The snapshot itself is let go: a long exchange must not keep an old one alive.
+    fn route(&self, head: &RequestHead) -> (Journal<'_>, Option<Found>) {
+        let snapshot = self.thread.snapshot();
+        let ip = snapshot.forwarding.client_ip(head, self.client);
+        let mut journal = Journal::open(self.thread, head, self.client, ip);
+        let found = snapshot.routes.find(head).map(|(index, route)| {
+            let pool = snapshot.route_pools.get(index).and_then(Option::as_ref);
+            journal.routed(route, pool);
+            (Arc::clone(route), pool.map(Arc::clone))
+        });
+        (journal, found)
+    }
+
+    /// Tells the client of a request that never became an exchange.
+    pub async fn turn_away<F: Front>(&self, front: &mut F, cause: Cause) -> After {
+        let mut journal = Journal::open(self.thread, front.request(), self.client, None);
+        let after = self.refuse(front, &mut journal, cause).await;
+        journal.close();
+        after
+    }
+
+    async fn forward<F: Front>(&self, front: &mut F, route: &Arc<Route>, pool: Arc<Pool>, journal: &mut Journal<'_>) -> After {
+        let limits = self.thread.snapshot().spec.limits.clone();
+        let total = limits.total_timeout.map(|limit| journal.started + limit);
+        let upgrade =
+            front.request().upgrade().is_some_and(|token| self.upgrades.iter().any(|known| token.eq_ignore_ascii_case(known.as_bytes())));
+        let mut attempts = Attempts {
+            thread: self.thread,
+            transport: self.transport,
+            route,
+            pool: Arc::clone(&pool),
+            client: self.client,
+            upgrade,
+            total,
+        };
+        let answered = match attempts.run(front, journal).await {
+            Ok(answered) => answered,
+            Err(cause) => return self.refuse(front, journal, cause).await,
+        };
+        pool.state.latency.record(journal.took());
+        if answered.back.response().status == 101 {
+            return self.tunnel(front, &limits, route, answered, journal).await;
+        }
+        self.relay(front, &limits, route, answered, journal).await
+    }
+
+    async fn relay<F: Front>(
+        &self,
+        front: &mut F,
+        limits: &LimitsSpec,
+        route: &Route,
+        answered: Answered<T::Back>,
+        journal: &mut Journal<'_>,
+    ) -> After {
+        let Answered { mut back, lease, upload } = answered;
+        self.respond(front, &back, route, journal);
+        let state = &lease.endpoint().state;
+        state.responses.add(journal.status);
+        state.answered.store(true, Ordering::Relaxed);
+        back.advance();
+        let total = limits.total_timeout.map(|limit| journal.started + limit);
+        let mut relay = Relay::new(limits, total, upload);
+        let result = relay.run(front, &mut back, &mut self.thread.timer()).await;
+        journal.bytes_in = relay.upload.pump.moved;
+        journal.bytes_out = relay.down.moved;
+        state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
+        state.received.fetch_add(journal.bytes_out, Ordering::Relaxed);
+        if let Err(cause) = result {
+            journal.spoil(cause);
+            return After::Break;
+        }
+        if relay.upload.is_done() && back.is_reusable() {
+            self.transport.keep(lease.endpoint(), back);
+        }
+        if front.is_reusable() { After::Keep } else { After::Close }
+    }
+
+    fn respond<F: Front>(&self, front: &mut F, back: &T::Back, route: &Route, journal: &mut Journal<'_>) {
+        let head = back.response();
+        journal.status = head.status;
+        front.respond(&Reply { head, edits: &route.response_headers, id: &journal.id, keep_alive: !self.thread.shared().is_stopping() });
+    }
+
+    async fn tunnel<F: Front>(
+        &self,
+        front: &mut F,
+        limits: &LimitsSpec,
+        route: &Route,
+        answered: Answered<T::Back>,
+        journal: &mut Journal<'_>,
+    ) -> After {
+        let Answered { mut back, lease, .. } = answered;
+        self.respond(front, &back, route, journal);
+        let state = &lease.endpoint().state;
+        state.responses.add(journal.status);
+        state.answered.store(true, Ordering::Relaxed);
+        back.start_tunnel();
+        front.start_tunnel();
+        let counted = TunnelCount::new(&self.thread.shared().totals.tunnels);
+        let mut tunnel = Tunnel::default();
+        let result = tunnel.run(front, &mut back, &mut self.thread.timer(), limits.tunnel_timeout).await;
+        drop(counted);
+        journal.bytes_in = tunnel.up.moved;
+        journal.bytes_out = tunnel.down.moved;
+        state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
+        state.received.fetch_add(journal.bytes_out, Ordering::Relaxed);
+        match result {
+            Ok(()) => After::Close,
+            Err(cause) => {
+                journal.spoil(cause);
+                After::Break
+            }
+        }
+    }
+
+    /// Ends the exchange with a cause: told to the client where nothing was sent yet.
+    async fn refuse<F: Front>(&self, front: &mut F, journal: &mut Journal<'_>, cause: Cause) -> After {
+        journal.cause = Some(cause);
+        if cause == Cause::ClientAbort {
+            return After::Break;
+        }
+        let name = self.thread.snapshot().spec.name.clone();
+        let answer = Answer::problem(cause, &journal.id, &name);
+        self.answer(front, journal, answer).await
+    }
+
+    /// Sends a whole response of the gateway's own.
+    async fn answer<F: Front>(&self, front: &mut F, journal: &mut Journal<'_>, mut answer: Answer) -> After {
+        if !answer.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"x-request-id")) {
+            answer.fields.push((b"X-Request-Id".to_vec(), journal.id.clone()));
+        }
+        journal.status = answer.status;
+        journal.bytes_out = answer.body.len() as u64;
+        front.answer(&answer, !self.thread.shared().is_stopping());
+        let mut timer = self.thread.timer();
+        timer.set(tokio::time::Instant::now() + self.thread.snapshot().spec.limits.send_timeout);
+        let sent = std::future::poll_fn(|cx| match front.poll_finish(cx, b"") {
+            std::task::Poll::Ready(result) => std::task::Poll::Ready(result.is_ok()),
+            std::task::Poll::Pending => timer.poll(cx).map(|()| false),
+        })
+        .await;
+        match (sent, front.is_reusable()) {
+            (true, true) => After::Keep,
+            (true, false) => After::Close,
+            (false, _) => After::Break,
+        }
+    }
+}
+
+fn local_answer(route: &Route, head: &RequestHead) -> Answer {
+    let mut answer = match &route.spec.action {
+        ActionSpec::Redirect { status, .. } => Answer::redirect(*status, route.location(RequestView::path(head), head.query())),
+        ActionSpec::Respond { status, headers, body } => Answer::fixed(*status, headers, body),
+        ActionSpec::Pool(_) => Answer::default(),
+    };
+    let edits = &route.response_headers;
+    answer.fields.retain(|(name, _)| !edits.removes(name));
+    answer.fields.extend(edits.set().map(|(name, value)| (name.to_vec(), value.to_vec())));
+    answer
+}
+
+/// Counts a tunnel while it runs, however it ends.
+struct TunnelCount<'a>(&'a std::sync::atomic::AtomicUsize);
+
+impl<'a> TunnelCount<'a> {
+    fn new(count: &'a std::sync::atomic::AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for TunnelCount<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

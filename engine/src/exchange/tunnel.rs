@@ -1,0 +1,60 @@
+//! A tunnel: after `101 (Switching Protocols)` bytes go both ways untouched, until both sides have shut.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::body::{Pump, PumpError};
+use super::{Back, Front};
+use crate::clock::Timer;
+use crate::record::Cause;
+
+/// The two directions.
+#[derive(Default)]
+pub struct Tunnel {
+    /// From the client to the server.
+    pub up: Pump,
+    /// From the server to the client.
+    pub down: Pump,
+}
+
+impl Tunnel {
+    /// Runs until both directions have ended; one that has leaves the other open (half-close).
+    ///
+    /// # Errors
+    ///
+    /// Why it was ended from here.
+    pub async fn run<F: Front, B: Back>(&mut self, front: &mut F, back: &mut B, timer: &mut Timer, idle: Duration) -> Result<(), Cause> {
+        let mut seen = (0, Instant::now());
+        timer.set(seen.1 + idle);
+        poll_fn(|cx| {
+            let up = self.up.poll(front, back, cx);
+            let down = self.down.poll(back, front, cx);
+            match (up, down) {
+                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+                (Poll::Ready(Err(PumpError::Source(_))), _) | (_, Poll::Ready(Err(PumpError::Sink(_)))) => {
+                    return Poll::Ready(Err(Cause::ClientAbort));
+                }
+                (Poll::Ready(Err(PumpError::Sink(_))), _) | (_, Poll::Ready(Err(PumpError::Source(_)))) => {
+                    return Poll::Ready(Err(Cause::ResponseTruncated));
+                }
+                _ => {}
+            }
+            while timer.poll(cx).is_ready() {
+                let moved = self.up.moved + self.down.moved;
+                let now = Instant::now();
+                if moved == seen.0 && seen.1 + idle <= now {
+                    return Poll::Ready(Err(Cause::TunnelTimeout));
+                }
+                if moved != seen.0 {
+                    seen = (moved, now);
+                }
+                timer.set(seen.1 + idle);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

@@ -1,0 +1,382 @@
+//! Attempts: one request, sent to one endpoint after another until one answers or none may be asked any more.
+//!
+//! What is repeated: whatever provably did not run (no connection was had), and idempotent requests whose connection ended before the
+//! first byte of an answer. Never on the same endpoint twice, never once the client has received a byte, always within the route's
+//! `timeout`.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::upload::Upload;
+use crate::balance::queue::Waiting;
+use crate::clock::Timer;
+use crate::exchange::body::{PumpError, SourceError, Waiting as End};
+use crate::exchange::client::Client;
+use crate::exchange::forward::Outgoing;
+use crate::exchange::journal::Journal;
+use crate::exchange::{Back, Front, OpenLimits, Transport};
+use crate::pool::{Lease, Pool, Unpicked};
+use crate::record::{Cause, Origin};
+use crate::route::Route;
+use crate::server::thread::Thread;
+
+/// What one exchange's attempts are made with.
+pub struct Attempts<'a, 't, T> {
+    /// The thread that runs it.
+    pub thread: &'t Thread,
+    /// Opens connections.
+    pub transport: &'a T,
+    /// The rule that matched.
+    pub route: &'a Route,
+    /// Who is asked.
+    pub pool: Arc<Pool>,
+    /// Who asks.
+    pub client: &'a Client,
+    /// Whether `Upgrade` passes.
+    pub upgrade: bool,
+    /// Ends the whole exchange.
+    pub total: Option<Instant>,
+}
+
+/// An endpoint that answered: its connection holds a final response head.
+pub struct Answered<B> {
+    /// The connection.
+    pub back: B,
+    /// The hold on the endpoint.
+    pub lease: Lease,
+    /// The request's content, which may still be on its way.
+    pub upload: Upload,
+}
+
+/// One attempt that did not come to an answer.
+struct Failed {
+    cause: Cause,
+    /// It provably did not run.
+    unsent: bool,
+}
+
+impl<T: Transport> Attempts<'_, '_, T> {
+    /// Asks endpoints until one answers.
+    ///
+    /// # Errors
+    ///
+    /// The cause of the last attempt, or why none could be made.
+    pub async fn run<F: Front>(&mut self, front: &mut F, journal: &mut Journal<'_>) -> Result<Answered<T::Back>, Cause> {
+        let idempotent = front.request().is_idempotent();
+        let keep = if idempotent { usize::try_from(self.pool.spec.retry.replay_buffer).unwrap_or(usize::MAX) } else { 0 };
+        let mut upload = Upload::new(keep);
+        let mut tried: Vec<Arc<str>> = Vec::new();
+        let mut timer = self.thread.timer();
+        loop {
+            let lease = match self.admit(front, journal, &tried, &mut timer).await {
+                Ok(lease) => lease,
+                // Everybody was asked: the last answer of theirs says more than that.
+                Err(cause) => return Err(journal.cause.filter(|_| !tried.is_empty()).unwrap_or(cause)),
+            };
+            let endpoint = Arc::clone(lease.endpoint());
+            let begun = Instant::now();
+            self.count(&endpoint, tried.len());
+            let result = self.attempt(front, journal, &endpoint, &mut upload, &mut timer).await;
+            let took = begun.elapsed();
+            let failed = match result {
+                Ok(back) => {
+                    endpoint.state.latency.record(took);
+                    endpoint.state.reflex.success(self.thread.shared().now());
+                    journal.attempted(&endpoint, None, took);
+                    journal.cause = None;
+                    return Ok(Answered { back, lease, upload });
+                }
+                Err(failed) => failed,
+            };
+            drop(lease);
+            journal.attempted(&endpoint, Some(failed.cause), took);
+            journal.cause = Some(failed.cause);
+            if failed.cause.origin() == Origin::Upstream {
+                endpoint.state.failures.fetch_add(1, Ordering::Relaxed);
+                endpoint.state.reflex.failure(failed.cause, self.thread.shared().now());
+            }
+            tried.push(Arc::clone(&endpoint.id));
+            let repeatable = failed.unsent || (idempotent && upload.is_whole() && ended_early(failed.cause));
+            let most = self.pool.spec.retry.attempts as usize;
+            if !repeatable || tried.len() >= most || !front.is_untouched() {
+                return Err(failed.cause);
+            }
+            upload.rewind();
+        }
+    }
+
+    fn count(&self, endpoint: &crate::endpoint::Endpoint, before: usize) {
+        let state = &self.pool.state;
+        state.attempts.fetch_add(1, Ordering::Relaxed);
+        if before > 0 {
+            state.retries.fetch_add(1, Ordering::Relaxed);
+        }
+        endpoint.state.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Picks an endpoint, waiting for one while all are at their caps.
+    async fn admit<F: Front>(
+        &mut self,
+        front: &mut F,
+        journal: &Journal<'_>,
+        tried: &[Arc<str>],
+        timer: &mut Timer,
+    ) -> Result<Lease, Cause> {
+        let now = || self.thread.shared().now();
+        match self.pool.pick(tried, now) {
+            Ok(lease) => return Ok(lease),
+            Err(Unpicked::Full) => {}
+            Err(unpicked) => return Err(unpicked.cause()),
+        }
+        let queue = Arc::clone(&self.pool.state.queue);
+        let size = self.pool.spec.queue.size as usize;
+        let until = Instant::now() + self.pool.spec.queue.timeout;
+        let mut place = queue.join(size, false).ok_or(Cause::QueueFull)?;
+        loop {
+            // Whatever became free between the pick and joining is not announced again.
+            if let Ok(lease) = self.pool.pick(tried, || self.thread.shared().now()) {
+                return Ok(lease);
+            }
+            match self.wait(front, journal, &place, until, timer).await? {
+                Some(lease) if Pool::may_use(&lease, tried, || self.thread.shared().now()) => return Ok(lease),
+                Some(lease) => {
+                    // Not for this request; back to the front of the line, before the next in it is called up.
+                    let again = queue.join(size, true).ok_or(Cause::QueueFull)?;
+                    place = again;
+                    drop(lease);
+                }
+                None => self.refresh(),
+            }
+        }
+    }
+
+    /// Goes on with the pool as the present snapshot has it.
+    fn refresh(&mut self) {
+        if let Some(pool) = self.thread.snapshot().pools.get(&*self.pool.name) {
+            self.pool = Arc::clone(pool);
+        }
+    }
+
+    async fn wait<F: Front>(
+        &self,
+        front: &mut F,
+        journal: &Journal<'_>,
+        place: &Waiting,
+        until: Instant,
+        timer: &mut Timer,
+    ) -> Result<Option<Lease>, Cause> {
+        let (deadline, cause) = self.earliest(journal, until, Cause::QueueTimeout);
+        timer.set(deadline);
+        poll_fn(|cx| {
+            if let Poll::Ready(called) = place.poll(cx) {
+                return Poll::Ready(Ok(called));
+            }
+            if front.request().length == crate::message::Length::None && front.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(Cause::ClientAbort));
+            }
+            timer.poll(cx).map(|()| {
+                if cause == Cause::QueueTimeout {
+                    self.pool.state.queue.timed_out.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(cause)
+            })
+        })
+        .await
+    }
+
+    /// The nearest of a wait's own limit and those of the whole exchange, and the cause that goes with it.
+    fn earliest(&self, journal: &Journal<'_>, own: Instant, cause: Cause) -> (Instant, Cause) {
+        let route = self.route.spec.timeout.map(|timeout| (journal.started + timeout, Cause::RequestTimeout));
+        let total = self.total.map(|total| (total, Cause::TotalTimeout));
+        route.into_iter().chain(total).fold((own, cause), |best, other| if other.0 < best.0 { other } else { best })
+    }
+
+    /// Asks one endpoint; a kept connection that fails without a word is replaced once by a fresh one.
+    async fn attempt<F: Front>(
+        &self,
+        front: &mut F,
+        journal: &Journal<'_>,
+        endpoint: &Arc<crate::endpoint::Endpoint>,
+        upload: &mut Upload,
+        timer: &mut Timer,
+    ) -> Result<T::Back, Failed> {
+        let mut fresh = false;
+        loop {
+            let mut back = self.open(front, journal, endpoint, fresh, timer).await.map_err(|cause| Failed { cause, unsent: true })?;
+            self.begin(front, journal, endpoint, &mut back);
+            let Err(cause) = self.converse(front, journal, upload, &mut back, timer).await else { return Ok(back) };
+            let repeatable = front.request().is_idempotent() && upload.is_whole() && ended_early(cause) && front.is_untouched();
+            if fresh || !back.is_kept() || back.has_answered() || !repeatable {
+                return Err(Failed { cause, unsent: false });
+            }
+            fresh = true;
+            upload.rewind();
+        }
+    }
+
+    async fn open<F: Front>(
+        &self,
+        front: &mut F,
+        journal: &Journal<'_>,
+        endpoint: &Arc<crate::endpoint::Endpoint>,
+        fresh: bool,
+        timer: &mut Timer,
+    ) -> Result<T::Back, Cause> {
+        let limits = OpenLimits {
+            timeout: self.pool.connect_timeout(),
+            most: self.pool.spec.max_connections,
+            max_head: usize::try_from(self.thread.snapshot().spec.limits.max_head).unwrap_or(usize::MAX),
+        };
+        let mut opening = std::pin::pin!(self.transport.open(endpoint, fresh, &limits));
+        let watches = front.request().length == crate::message::Length::None;
+        let mut armed = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
+                return Poll::Ready(opened);
+            }
+            if watches && front.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(Cause::ClientAbort));
+            }
+            let cause = *armed.get_or_insert_with(|| {
+                let (deadline, cause) = self.earliest(journal, Instant::now() + limits.timeout * 2, Cause::ConnectTimeout);
+                timer.set(deadline);
+                cause
+            });
+            timer.poll(cx).map(|()| Err(cause))
+        })
+        .await
+    }
+
+    fn begin<F: Front>(&self, front: &F, journal: &Journal<'_>, endpoint: &crate::endpoint::Endpoint, back: &mut T::Back) {
+        let head = front.request();
+        let snapshot = self.thread.snapshot();
+        back.begin(&Outgoing {
+            head,
+            path: &self.route.target(head.path()),
+            host: self.pool.host(endpoint, head.authority()),
+            edits: &self.route.request_headers,
+            client: self.client,
+            forwarding: &snapshot.forwarding,
+            id: &journal.id,
+            upgrade: self.upgrade,
+        });
+    }
+
+    /// Sends the request and waits for a final response head, passing interim ones on.
+    async fn converse<F: Front>(
+        &self,
+        front: &mut F,
+        journal: &Journal<'_>,
+        upload: &mut Upload,
+        back: &mut T::Back,
+        timer: &mut Timer,
+    ) -> Result<(), Cause> {
+        let mut wait = Wait { sent: None, moved: 0, progress: None, send_failed: false };
+        timer.clear();
+        let mut armed = false;
+        poll_fn(|cx| {
+            if upload.is_over() {
+                if front.poll_gone(cx).is_ready() {
+                    return Poll::Ready(Err(Cause::ClientAbort));
+                }
+            } else {
+                match upload.poll(front, back, cx) {
+                    Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(client_cause(&error))),
+                    Poll::Ready(Err(PumpError::Sink(_))) => {
+                        // The server may have answered before it stopped reading.
+                        upload.stop();
+                        wait.send_failed = true;
+                    }
+                    // From here on the server's time runs, not the client's.
+                    Poll::Ready(Ok(())) => armed = false,
+                    Poll::Pending => {}
+                }
+            }
+            loop {
+                match back.poll_response(cx) {
+                    Poll::Ready(Ok(())) if back.response().is_interim() => {
+                        front.interim(back.response());
+                        back.advance();
+                    }
+                    Poll::Ready(Ok(())) if back.response().status == 101 && !self.upgrade => {
+                        return Poll::Ready(Err(Cause::UpgradeMalformed));
+                    }
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                    Poll::Ready(Err(cause)) => {
+                        let broke = matches!(cause, Cause::ClosedBeforeResponse | Cause::ResetBeforeResponse);
+                        return Poll::Ready(Err(if wait.send_failed && broke { Cause::SendFailed } else { cause }));
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            if let Poll::Ready(Err(_)) = front.poll_flush(cx) {
+                return Poll::Ready(Err(Cause::ClientAbort));
+            }
+            loop {
+                if armed && timer.poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                armed = true;
+                match self.patience(journal, upload, &mut wait) {
+                    Ok(deadline) => timer.set(deadline),
+                    Err(cause) => return Poll::Ready(Err(cause)),
+                }
+            }
+        })
+        .await
+    }
+
+    /// When to look at the clock again, or which limit has passed.
+    fn patience(&self, journal: &Journal<'_>, upload: &Upload, wait: &mut Wait) -> Result<Instant, Cause> {
+        let now = Instant::now();
+        let limits = &self.thread.snapshot().spec.limits;
+        let (own, cause) = if upload.is_over() {
+            let since = *wait.sent.get_or_insert(now);
+            (self.route.spec.first_byte_timeout.map(|limit| since + limit), Cause::FirstByteTimeout)
+        } else {
+            if wait.moved != upload.pump.moved || wait.progress.is_none() {
+                wait.moved = upload.pump.moved;
+                wait.progress = Some(now);
+            }
+            let (limit, cause) = match upload.pump.waiting {
+                End::Source => (limits.body_timeout, Cause::BodyTimeout),
+                End::Sink => (limits.send_timeout, Cause::SendStalled),
+            };
+            (wait.progress.map(|since| since + limit), cause)
+        };
+        // A limit that is off still has the others, and a look now and then.
+        let far = now + Duration::from_secs(3600);
+        let (deadline, cause) = self.earliest(journal, own.unwrap_or(far), cause);
+        if deadline <= now { Err(cause) } else { Ok(deadline) }
+    }
+}
+
+/// What is remembered while an answer is awaited.
+struct Wait {
+    /// When the request was found to be sent.
+    sent: Option<Instant>,
+    /// Content moved when last looked.
+    moved: u64,
+    progress: Option<Instant>,
+    send_failed: bool,
+}
+
+/// The connection ended before the first byte of an answer.
+fn ended_early(cause: Cause) -> bool {
+    matches!(cause, Cause::ClosedBeforeResponse | Cause::ResetBeforeResponse | Cause::SendFailed)
+}
+
+/// What it means that a client's content cannot be read.
+#[must_use]
+pub fn client_cause(error: &SourceError) -> Cause {
+    match error {
+        SourceError::Closed | SourceError::Broken(_) => Cause::ClientAbort,
+        SourceError::Malformed => Cause::BodyMalformed,
+        SourceError::TooLarge => Cause::BodyTooLarge,
+    }
+}

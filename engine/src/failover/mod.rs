@@ -1,0 +1,5 @@
+//! The second job: going on when a server fails. Who is passed over, and what is tried again.
+
+pub mod attempts;
+pub mod reflex;
+pub mod upload;

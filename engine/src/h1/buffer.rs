@@ -1,0 +1,218 @@
+//! Byte buffers that a thread lends to its connections: taken when bytes come, given back when they are gone.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// The sizes a buffer can have: heads and small bodies fit the first, a body that keeps filling one is given the next.
+pub const SIZES: [usize; 3] = [16 * 1024, 64 * 1024, 256 * 1024];
+
+/// Buffers of each size that a thread keeps for the next connection.
+const KEPT: [usize; 3] = [256, 32, 16];
+
+/// One thread's spare buffers.
+#[derive(Default)]
+pub struct Buffers {
+    spare: [RefCell<Vec<Vec<u8>>>; 3],
+}
+
+impl Buffers {
+    /// An empty buffer of `SIZES[class]` bytes.
+    fn take(&self, class: usize) -> Vec<u8> {
+        let kept = self.spare.get(class).and_then(|spare| spare.borrow_mut().pop());
+        kept.unwrap_or_else(|| vec![0; SIZES.get(class).copied().unwrap_or(SIZES[0])])
+    }
+
+    fn give_back(&self, class: usize, bytes: Vec<u8>) {
+        if let (Some(spare), Some(&kept)) = (self.spare.get(class), KEPT.get(class)) {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < kept {
+                spare.push(bytes);
+            }
+        }
+    }
+}
+
+/// The unread bytes of one connection. Holds no memory while it is empty and released.
+pub struct Buffer {
+    pool: Rc<Buffers>,
+    bytes: Vec<u8>,
+    class: usize,
+    start: usize,
+    end: usize,
+    /// The last read filled all the room there was.
+    filled: bool,
+}
+
+impl Buffer {
+    /// A released buffer.
+    #[must_use]
+    pub fn new(pool: Rc<Buffers>) -> Self {
+        Self { pool, bytes: Vec::new(), class: 0, start: 0, end: 0, filled: false }
+    }
+
+    /// What was read and not yet consumed.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether there is nothing to consume.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Number of bytes to consume.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Forgets the first `count` bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Gives the memory back to the thread if nothing is left in it.
+    pub fn release(&mut self) {
+        if self.is_empty() && !self.bytes.is_empty() {
+            self.pool.give_back(self.class, std::mem::take(&mut self.bytes));
+            self.class = 0;
+            self.filled = false;
+        }
+    }
+
+    /// Makes room for at least one byte, up to `most` bytes in all; false when that many are unread already.
+    pub fn make_room(&mut self, most: usize) -> bool {
+        if self.bytes.is_empty() {
+            self.bytes = self.pool.take(self.class);
+        }
+        if self.end < self.bytes.len() {
+            return self.len() < most;
+        }
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            return self.len() < most;
+        }
+        if self.len() >= most {
+            return false;
+        }
+        self.grow()
+    }
+
+    /// Takes the next size up, keeping what is unread; false at the largest.
+    pub fn grow(&mut self) -> bool {
+        let class = self.class + 1;
+        if class >= SIZES.len() {
+            return false;
+        }
+        let mut larger = self.pool.take(class);
+        let len = self.len();
+        if let Some(room) = larger.get_mut(..len) {
+            room.copy_from_slice(self.data());
+        }
+        let smaller = std::mem::replace(&mut self.bytes, larger);
+        if !smaller.is_empty() {
+            self.pool.give_back(self.class, smaller);
+        }
+        self.class = class;
+        self.start = 0;
+        self.end = len;
+        self.filled = false;
+        true
+    }
+
+    /// Reads a body's bytes: as much as there is room for, growing the buffer when the last read filled it.
+    pub fn poll_read_body<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        if self.filled && self.is_empty() {
+            self.grow();
+        }
+        self.make_room(usize::MAX);
+        self.poll_read(stream, cx)
+    }
+
+    /// Reads into the room there is; `Ok(0)` is the end of the stream.
+    pub fn poll_read<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        let Some(room) = self.bytes.get_mut(self.end..) else { return Poll::Ready(Ok(0)) };
+        let size = room.len();
+        let mut buf = ReadBuf::new(room);
+        match Pin::new(stream).poll_read(cx, &mut buf) {
+            Poll::Ready(Ok(())) => {
+                let count = buf.filled().len();
+                self.end += count;
+                self.filled = count == size;
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Puts bytes behind what is unread, for tests and for what came with a handshake.
+    #[cfg(test)]
+    pub fn push(&mut self, bytes: &[u8]) {
+        while self.bytes.len() - self.end < bytes.len() {
+            assert!(self.make_room(usize::MAX) || self.grow());
+            if self.bytes.len() - self.end < bytes.len() && !self.grow() {
+                panic!("too much for a buffer");
+            }
+        }
+        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            self.pool.give_back(self.class, std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_released_buffer_holds_no_memory() {
+        let mut buffer = Buffer::new(Rc::default());
+        buffer.push(b"abc");
+        buffer.consume(2);
+        buffer.release();
+        assert_eq!(buffer.data(), b"c");
+        buffer.consume(1);
+        buffer.release();
+        assert!(buffer.bytes.is_empty());
+    }
+
+    #[test]
+    fn growing_keeps_what_is_unread() {
+        let mut buffer = Buffer::new(Rc::default());
+        buffer.push(&[7; 16 * 1024]);
+        buffer.consume(1);
+        assert!(buffer.make_room(usize::MAX), "moving to the front makes room");
+        buffer.push(&[8; 1]);
+        assert!(buffer.make_room(usize::MAX));
+        assert_eq!(buffer.bytes.len(), SIZES[1]);
+        assert_eq!((buffer.len(), buffer.data().last()), (16 * 1024, Some(&8)));
+    }
+
+    #[test]
+    fn a_head_may_not_outgrow_its_limit() {
+        let mut buffer = Buffer::new(Rc::default());
+        buffer.push(&[7; 16 * 1024]);
+        assert!(!buffer.make_room(16 * 1024));
+        assert!(buffer.make_room(32 * 1024));
+    }
+}

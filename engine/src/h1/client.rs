@@ -1,0 +1,375 @@
+//! HTTP/1.1 as a front: one client connection, request after request.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::buffer::Buffers;
+use super::connection::{Connection, Stream};
+use super::encoder::Framing;
+use super::request;
+use super::scan::{Scan, Scanner};
+use crate::clock::Timer;
+use crate::exchange::answer::{Answer, reason};
+use crate::exchange::body::{Sink, Source, SourceError};
+use crate::exchange::forward::{response_fields, write_decimal, write_field};
+use crate::exchange::{Front, Reply};
+use crate::message::{Length, RequestHead, ResponseHead};
+use crate::record::Cause;
+
+/// Bytes of pipelined requests that are taken in while an answer is pending, so that a close behind them is noticed.
+const PIPELINED: usize = 64 * 1024;
+
+/// What came instead of, or as, the next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A request; its head is parsed.
+    Request,
+    /// The client closed, or broke off, before one was complete.
+    Closed,
+    /// Nothing came for a while; the connection may be parked.
+    Quiet,
+    /// A head that is not served, for this cause.
+    Refused(Cause),
+}
+
+/// How long the next request's head may take, and how large it may be.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadLimits {
+    /// Until its first byte, after which the connection counts as quiet.
+    pub quiet: Duration,
+    /// From its first byte to its end.
+    pub head: Duration,
+    /// Bytes of the whole head.
+    pub size: usize,
+    /// Bytes of the content.
+    pub content: u64,
+}
+
+/// A client's connection.
+pub struct ClientSide<S: Stream> {
+    connection: Connection<S>,
+    request: RequestHead,
+    /// A response has begun.
+    touched: bool,
+    /// The response says that the connection stays.
+    keep_alive: bool,
+    /// Whether a client that shut its sending side still waits for its answer.
+    half_close: bool,
+    /// The client shut its sending side.
+    shut: bool,
+}
+
+impl<S: Stream> ClientSide<S> {
+    /// A connection as accepted.
+    pub fn new(stream: S, buffers: Rc<Buffers>, half_close: bool) -> Self {
+        Self {
+            connection: Connection::new(stream, buffers),
+            request: RequestHead::default(),
+            touched: false,
+            keep_alive: false,
+            half_close,
+            shut: false,
+        }
+    }
+
+    /// Reads the next request's head.
+    pub async fn next_request(&mut self, timer: &mut Timer, limits: HeadLimits) -> Next {
+        self.request.clear();
+        self.touched = false;
+        let mut scanner = Scanner::default();
+        let mut started = !self.connection.input_is_empty();
+        timer.clear();
+        let mut armed = false;
+        poll_fn(|cx| {
+            loop {
+                while started && self.connection.input.data().starts_with(b"\r\n") {
+                    self.connection.input.consume(2);
+                    scanner = Scanner::default();
+                    started = !self.connection.input_is_empty();
+                }
+                match scanner.scan(self.connection.input.data()) {
+                    Scan::Complete(length) if length <= limits.size => return Poll::Ready(self.take_head(length, limits.content)),
+                    Scan::BareLineFeed => return Poll::Ready(Next::Refused(Cause::BareLineFeed)),
+                    Scan::Complete(_) => return Poll::Ready(Next::Refused(Cause::HeadTooLarge)),
+                    Scan::Partial => {}
+                }
+                if !self.connection.input.make_room(limits.size) {
+                    let cause = if scanner.in_first_line() { Cause::TargetTooLong } else { Cause::HeadTooLarge };
+                    return Poll::Ready(Next::Refused(cause));
+                }
+                match self.connection.input.poll_read(&mut self.connection.stream, cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Closed),
+                    Poll::Ready(Ok(_)) => {
+                        if !started {
+                            started = true;
+                            armed = false;
+                        }
+                    }
+                    Poll::Pending => {
+                        // The clock is read only when there is something to wait for.
+                        if !armed {
+                            armed = true;
+                            let now = Instant::now();
+                            if started { timer.set(now + limits.head) } else { timer.set_idle(now + limits.quiet) }
+                        }
+                        if timer.poll(cx).is_pending() {
+                            return Poll::Pending;
+                        }
+                        return Poll::Ready(if started { Next::Refused(Cause::HeadTimeout) } else { Next::Quiet });
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    fn take_head(&mut self, length: usize, allowance: u64) -> Next {
+        let head = self.connection.input.data().get(..length).unwrap_or_default();
+        let parsed = request::parse(head, &mut self.request);
+        self.connection.input.consume(length);
+        if let Err(cause) = parsed {
+            // Nobody knows where the next request would start.
+            self.request.keep_alive = false;
+            return Next::Refused(cause);
+        }
+        if let Length::Known(length) = self.request.length
+            && length > allowance
+        {
+            self.connection.start_reading(self.request.length, 0);
+            return Next::Refused(Cause::BodyTooLarge);
+        }
+        self.connection.start_reading(self.request.length, allowance);
+        Next::Request
+    }
+
+    /// Gives the buffers of a quiet connection back and returns its stream for parking.
+    pub fn into_stream(self) -> S {
+        self.connection.into_stream()
+    }
+
+    /// The stream, for its options.
+    pub fn stream(&self) -> &S {
+        self.connection.stream()
+    }
+
+    /// Whether the client has sent nothing that was not read, so that closing destroys nothing.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.connection.ended() && self.connection.input_is_empty() && !self.request.method.is_empty()
+    }
+
+    /// Sends the rest of a last response, then takes in what the client still sends for a moment, so that closing does not destroy the
+    /// response on its way (RFC 9112 section 9.6).
+    pub async fn linger(&mut self, timer: &mut Timer, limit: Duration) {
+        const MOST: usize = 1 << 20;
+        timer.set(Instant::now() + limit);
+        let mut shut = false;
+        let mut taken = 0;
+        poll_fn(|cx| {
+            if !shut {
+                match self.connection.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => return timer.poll(cx),
+                }
+                match std::pin::Pin::new(&mut self.connection.stream).poll_shutdown(cx) {
+                    Poll::Ready(Ok(())) => shut = true,
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => return timer.poll(cx),
+                }
+            }
+            while taken < MOST {
+                let waiting = self.connection.input.len();
+                self.connection.input.consume(waiting);
+                self.connection.input.make_room(usize::MAX);
+                match self.connection.input.poll_read(&mut self.connection.stream, cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(count)) => taken += count,
+                    Poll::Pending => return timer.poll(cx),
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn write_status(&mut self, status: u16, phrase: &[u8]) {
+        let out = self.connection.encoder.held();
+        out.extend_from_slice(b"HTTP/1.1 ");
+        write_decimal(out, u64::from(status));
+        out.push(b' ');
+        out.extend_from_slice(phrase);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// How the response's content is framed for this client, and whether its connection can then stay.
+    fn framing(&self, length: Length) -> (Framing, bool) {
+        match length {
+            Length::None => (Framing::None, true),
+            Length::Known(length) => (Framing::Length(length), true),
+            Length::Framed | Length::UntilClose if self.request.modern => (Framing::Chunked, true),
+            Length::Framed | Length::UntilClose => (Framing::UntilClose, false),
+        }
+    }
+
+    fn write_connection(&mut self) {
+        if !self.keep_alive {
+            write_field(self.connection.encoder.held(), b"Connection", b"close");
+        } else if !self.request.modern {
+            write_field(self.connection.encoder.held(), b"Connection", b"keep-alive");
+        }
+    }
+}
+
+impl<S: Stream> Front for ClientSide<S> {
+    fn request(&self) -> &RequestHead {
+        &self.request
+    }
+
+    fn is_untouched(&self) -> bool {
+        !self.touched
+    }
+
+    fn interim(&mut self, head: &ResponseHead) {
+        if self.request.modern {
+            self.write_status(head.status, head.reason.get(&head.fields.bytes));
+            let out = self.connection.encoder.held();
+            response_fields(head, &crate::route::HeaderEdits::default(), false, &mut |name, value| write_field(out, name, value));
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn respond(&mut self, reply: &Reply<'_>) {
+        self.touched = true;
+        let head = reply.head;
+        let upgraded = head.status == 101;
+        let (framing, can_stay) = self.framing(head.length);
+        self.keep_alive = reply.keep_alive && self.request.keep_alive && can_stay && !upgraded && !self.shut;
+        self.write_status(head.status, head.reason.get(&head.fields.bytes));
+        let out = self.connection.encoder.held();
+        let mut has_id = false;
+        response_fields(head, reply.edits, upgraded, &mut |name, value| {
+            has_id |= name.len() == 12 && name.eq_ignore_ascii_case(b"x-request-id");
+            write_field(out, name, value);
+        });
+        if !has_id && !reply.id.is_empty() {
+            write_field(out, b"X-Request-Id", reply.id);
+        }
+        match framing {
+            Framing::Chunked => write_field(out, b"Transfer-Encoding", b"chunked"),
+            Framing::None | Framing::Length(_) if head.status >= 200 && head.status != 204 => {
+                // What the server declared: for HEAD and 304 it is not what follows here.
+                if let Some(length) = head.fields.values(crate::message::FieldName::ContentLength).next() {
+                    write_field(out, b"Content-Length", length);
+                }
+            }
+            _ => {}
+        }
+        if upgraded {
+            write_field(out, b"Connection", b"Upgrade");
+        } else {
+            self.write_connection();
+        }
+        self.connection.encoder.held().extend_from_slice(b"\r\n");
+        self.connection.encoder.start(framing);
+        if framing == Framing::UntilClose {
+            // Until it is complete, closing must not look like its end.
+            self.connection.stream.reset_on_close(true);
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer, keep_alive: bool) {
+        self.touched = true;
+        self.keep_alive = keep_alive && self.request.keep_alive && self.connection.ended() && !self.shut;
+        self.write_status(answer.status, reason(answer.status).as_bytes());
+        let out = self.connection.encoder.held();
+        for (name, value) in &answer.fields {
+            write_field(out, name, value);
+        }
+        let has_content = !matches!(answer.status, 204 | 304);
+        if has_content {
+            out.extend_from_slice(b"Content-Length: ");
+            write_decimal(out, answer.body.len() as u64);
+            out.extend_from_slice(b"\r\n");
+        }
+        self.write_connection();
+        let bodiless = !has_content || self.request.method() == b"HEAD";
+        let out = self.connection.encoder.held();
+        out.extend_from_slice(b"\r\n");
+        if !bodiless {
+            out.extend_from_slice(&answer.body);
+        }
+        self.connection.encoder.start(Framing::None);
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.shut && self.connection.input.len() < PIPELINED && self.connection.input.make_room(PIPELINED) {
+            match self.connection.input.poll_read(&mut self.connection.stream, cx) {
+                Poll::Ready(Ok(0)) => self.shut = true,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.shut && !self.half_close { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn start_tunnel(&mut self) {
+        self.keep_alive = false;
+        self.connection.start_tunnel();
+    }
+
+    fn is_reusable(&self) -> bool {
+        self.keep_alive && !self.shut && self.connection.ended() && self.connection.encoder.is_flushed()
+    }
+}
+
+impl<S: Stream> Source for ClientSide<S> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
+        self.connection.poll_fill(cx)
+    }
+
+    fn data(&self) -> &[u8] {
+        self.connection.data()
+    }
+
+    fn has_more(&self) -> bool {
+        self.connection.has_more()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.connection.consume(count);
+    }
+
+    fn ended(&self) -> bool {
+        self.connection.ended()
+    }
+
+    fn trailers(&self) -> &[u8] {
+        self.connection.trailers()
+    }
+}
+
+impl<S: Stream> Sink for ClientSide<S> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8], more: bool) -> Poll<io::Result<usize>> {
+        self.connection.poll_send(cx, data, more)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.poll_flush(cx)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>> {
+        let until_close = self.connection.encoder.is_until_close();
+        let result = std::task::ready!(self.connection.poll_finish(cx, trailers));
+        if until_close && result.is_ok() {
+            self.connection.stream.reset_on_close(false);
+        }
+        Poll::Ready(result)
+    }
+}

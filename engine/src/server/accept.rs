@@ -1,0 +1,84 @@
+//! Accepting: one loop for each socket of each thread.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::parking::{OpenCount, Parked};
+use super::serve;
+use super::thread::Thread;
+use crate::snapshot::ListenerSpec;
+
+/// How long accepting pauses when no file is left or enough connections are open.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts on one socket until it is told to close, and then until nobody waits any more.
+pub async fn run(thread: Rc<Thread>, socket: TcpListener, name: String, mut closing: watch::Receiver<bool>) {
+    loop {
+        hold_back(&thread).await;
+        tokio::select! {
+            biased;
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => begin(&thread, stream, peer.ip(), &name),
+                Err(error) => after_error(&thread, &error).await,
+            },
+            // The sender's end means the same as its word.
+            _ = closing.wait_for(|closing| *closing) => break,
+        }
+    }
+    while let Some(Ok((stream, peer))) = now_or_never(socket.accept()).await {
+        begin(&thread, stream, peer.ip(), &name);
+    }
+}
+
+/// Polls once: what is in the queue is there now.
+async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+fn begin(thread: &Rc<Thread>, stream: TcpStream, peer: std::net::IpAddr, name: &str) {
+    let totals = &thread.shared().totals;
+    totals.accepted.fetch_add(1, Ordering::Relaxed);
+    let snapshot = thread.snapshot();
+    let spec = snapshot.spec.listeners.iter().find(|listener| listener.name == name);
+    let listener = spec.map_or_else(
+        || Arc::new(ListenerSpec { name: name.to_owned(), bind: Vec::new(), upgrades: Vec::new(), half_close: false }),
+        |spec| Arc::new(spec.clone()),
+    );
+    serve::spawn(thread, Parked { stream, peer, listener, open: OpenCount::new(thread.share()) });
+}
+
+/// Waits while as many connections are open as may be.
+async fn hold_back(thread: &Thread) {
+    let mut paused = false;
+    loop {
+        let most = thread.snapshot().spec.limits.max_connections.unwrap_or(u64::MAX);
+        let totals = &thread.shared().totals;
+        if (totals.open.load(Ordering::Relaxed) as u64) < most || thread.shared().is_stopping() {
+            return;
+        }
+        if !std::mem::replace(&mut paused, true) {
+            totals.paused.fetch_add(1, Ordering::Relaxed);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A connection that was gone before it was accepted is nobody's loss; a want of files or memory passes.
+async fn after_error(thread: &Thread, error: &io::Error) {
+    const PASSING: [i32; 4] = [23, 24, 105, 12]; // ENFILE, EMFILE, ENOBUFS, ENOMEM
+    if error.raw_os_error().is_some_and(|code| PASSING.contains(&code)) {
+        thread.shared().totals.paused.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
+    }
+}

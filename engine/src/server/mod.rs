@@ -1,0 +1,8 @@
+//! The client's side of the engine: threads, listeners, connections.
+
+pub mod accept;
+pub mod listener;
+pub mod parking;
+pub mod serve;
+pub mod shared;
+pub mod thread;

@@ -1,0 +1,75 @@
+//! What all threads of one engine share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use crate::config::Snapshot;
+use crate::record::{AccessLog, CauseCounters, StatusCounters};
+
+/// Counts over all threads.
+#[derive(Default)]
+pub struct Totals {
+    /// Client connections accepted.
+    pub accepted: AtomicU64,
+    /// Client connections open.
+    pub open: AtomicUsize,
+    /// Those of them that are parked.
+    pub parked: AtomicUsize,
+    /// Times that accepting paused, for want of files or at `max_connections`.
+    pub paused: AtomicU64,
+    /// Exchanges that run.
+    pub running: AtomicUsize,
+    /// Tunnels among them.
+    pub tunnels: AtomicUsize,
+    /// Exchanges begun.
+    pub exchanges: AtomicU64,
+    /// Answers to clients by class.
+    pub responses: StatusCounters,
+    /// Causes of what went wrong.
+    pub causes: CauseCounters,
+}
+
+/// See the module.
+pub struct Shared {
+    /// The snapshot that serves.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Its number, for a thread to see at a glance that its own is old.
+    pub number: AtomicU64,
+    /// Counts.
+    pub totals: Totals,
+    /// `None` when it is off.
+    pub log: Option<AccessLog>,
+    /// No more requests are taken on.
+    pub stopping: AtomicBool,
+    /// Where the engine's clock starts.
+    pub epoch: Instant,
+    /// Threads of this engine.
+    pub threads: usize,
+    /// Makes request ids of this process differ from those of any other.
+    pub id_seed: u64,
+    /// Ids made so far.
+    pub ids: AtomicU64,
+}
+
+impl Shared {
+    /// Milliseconds of the engine's clock.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.epoch.elapsed().as_millis() as u64
+    }
+
+    /// Whether the engine is ending.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The snapshot that serves.
+    #[must_use]
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+}

@@ -1,0 +1,166 @@
+//! One engine thread: its clock, its buffers, its view of the snapshot, its share of the access log.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::parking::Lot;
+use super::shared::Shared;
+use crate::balance::draw::draw;
+use crate::clock::{Timer, Timers};
+use crate::config::Snapshot;
+use crate::h1::buffer::Buffers;
+use crate::record::{LogBuffer, Record};
+
+/// A record waits that long for others before they are written together.
+const LOG_DELAY: Duration = Duration::from_millis(100);
+
+/// What connections of one thread work with.
+pub struct Thread {
+    index: usize,
+    shared: Arc<Shared>,
+    timers: Timers,
+    buffers: Rc<Buffers>,
+    lot: Lot,
+    log: Option<RefCell<LogBuffer>>,
+    /// When to hand over what was logged.
+    log_timer: RefCell<Timer>,
+    /// The snapshot as this thread last saw it; counted once per thread, not once per request.
+    view: RefCell<Rc<Arc<Snapshot>>>,
+    seen: Cell<u64>,
+}
+
+impl Thread {
+    /// For the thread of that number.
+    #[must_use]
+    pub fn new(index: usize, shared: Arc<Shared>) -> Self {
+        let timers = Timers::default();
+        let snapshot = shared.load();
+        Self {
+            index,
+            lot: Lot::new(timers.clone()),
+            log: shared.log.as_ref().map(|log| RefCell::new(log.buffer())),
+            log_timer: RefCell::new(timers.timer()),
+            seen: Cell::new(snapshot.spec.number),
+            view: RefCell::new(Rc::new(snapshot)),
+            buffers: Rc::default(),
+            timers,
+            shared,
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What it shares with the others.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// A share of what it shares.
+    #[must_use]
+    pub fn share(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Its limits on waits.
+    #[must_use]
+    pub fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    /// A limit that is not yet running.
+    #[must_use]
+    pub fn timer(&self) -> Timer {
+        self.timers.timer()
+    }
+
+    /// Its spare buffers.
+    #[must_use]
+    pub fn buffers(&self) -> Rc<Buffers> {
+        Rc::clone(&self.buffers)
+    }
+
+    /// Where its quiet connections are.
+    #[must_use]
+    pub fn lot(&self) -> &Lot {
+        &self.lot
+    }
+
+    /// The snapshot that serves now.
+    #[must_use]
+    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+        let number = self.shared.number.load(Ordering::Acquire);
+        if number != self.seen.get() {
+            self.seen.set(number);
+            *self.view.borrow_mut() = Rc::new(self.shared.load());
+        }
+        Rc::clone(&self.view.borrow())
+    }
+
+    /// A new request's id: 32 hexadecimal digits, no two alike.
+    #[must_use]
+    pub fn new_id(&self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let k = self.shared.ids.fetch_add(1, Ordering::Relaxed);
+        let high = draw(self.shared.id_seed, k);
+        let low = draw(!self.shared.id_seed, k);
+        let mut id = [b'0'; 32];
+        for (place, digit) in id.iter_mut().enumerate() {
+            let word = if place < 16 { high } else { low };
+            let nibble = (word >> (60 - 4 * (place % 16))) & 15;
+            *digit = DIGITS.get(nibble as usize).copied().unwrap_or(b'0');
+        }
+        id
+    }
+
+    /// Whether records are written at all.
+    #[must_use]
+    pub fn logs(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// Writes one record.
+    pub fn log(&self, record: &Record<'_>) {
+        if let Some(log) = &self.log {
+            let mut log = log.borrow_mut();
+            if log.is_empty() {
+                self.log_timer.borrow_mut().set(Instant::now() + LOG_DELAY);
+            }
+            log.push(record);
+        }
+    }
+
+    /// Hands over what was logged soon after it was, for as long as the thread runs.
+    pub async fn drain_log(&self) {
+        loop {
+            std::future::poll_fn(|cx| self.log_timer.borrow_mut().poll(cx)).await;
+            self.log_timer.borrow_mut().clear();
+            self.flush_log();
+        }
+    }
+
+    /// Hands what was logged to the writer.
+    pub fn flush_log(&self) {
+        if let Some(log) = &self.log {
+            let mut log = log.borrow_mut();
+            if !log.is_empty() {
+                log.flush();
+            }
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.flush_log();
+    }
+}

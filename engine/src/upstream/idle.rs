@@ -1,0 +1,114 @@
+//! The connections of one endpoint: how many there are over all threads, and those that serve nobody.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::socket::Socket;
+
+/// An idle connection is closed after that long; servers that close sooner are noticed.
+pub const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// Idle connections that one thread keeps to one endpoint.
+const KEPT: usize = 256;
+
+/// A connection between two exchanges.
+#[derive(Debug)]
+struct Kept {
+    /// Registered with the thread that keeps it.
+    socket: Socket,
+    since: Instant,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Idle {
+    threads: Box<[Mutex<Vec<Kept>>]>,
+    open: Arc<AtomicU32>,
+}
+
+/// One open connection; counted until dropped.
+#[derive(Debug)]
+pub struct Open {
+    count: Arc<AtomicU32>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A list of sockets is still one after a panic elsewhere.
+fn lock(list: &Mutex<Vec<Kept>>) -> MutexGuard<'_, Vec<Kept>> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Idle {
+    /// For an engine of that many threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self { threads: (0..threads).map(|_| Mutex::default()).collect(), open: Arc::default() }
+    }
+
+    /// Counts one more connection, unless `most` are open.
+    pub fn try_open(&self, most: Option<u32>) -> Option<Open> {
+        let most = most.unwrap_or(u32::MAX);
+        self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < most).then_some(count + 1)).ok()?;
+        Some(Open { count: Arc::clone(&self.open) })
+    }
+
+    /// The most recently used connection of a thread that is still open.
+    pub fn take(&self, thread: usize) -> Option<Socket> {
+        loop {
+            let mut kept = lock(self.threads.get(thread)?).pop()?;
+            if kept.socket.is_quiet() {
+                return Some(kept.socket);
+            }
+        }
+    }
+
+    /// A connection of any other thread, to be adopted by the caller's.
+    pub fn steal(&self, thread: usize) -> Option<Socket> {
+        for (other, list) in self.threads.iter().enumerate() {
+            if other == thread {
+                continue;
+            }
+            let kept = lock(list).pop();
+            if let Some(kept) = kept {
+                return Some(kept.socket);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next exchange on that thread.
+    pub fn keep(&self, thread: usize, socket: Socket) {
+        let Some(list) = self.threads.get(thread) else { return };
+        let mut list = lock(list);
+        if list.len() < KEPT {
+            list.push(Kept { socket, since: Instant::now() });
+        }
+    }
+
+    /// Closes a thread's connections that were closed from afar or have been idle for too long.
+    pub fn sweep(&self, thread: usize, now: Instant) {
+        let Some(list) = self.threads.get(thread) else { return };
+        let mut list = lock(list);
+        list.retain_mut(|kept| now.saturating_duration_since(kept.since) < KEPT_FOR && kept.socket.is_quiet());
+    }
+
+    /// Connections open, idle ones included.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Connections that serve nobody.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.threads.iter().map(|list| lock(list).len()).sum()
+    }
+}

@@ -1,0 +1,5 @@
+//! Connections to endpoints: opened, kept, moved between threads, closed.
+
+pub mod connect;
+pub mod idle;
+pub mod socket;
