@@ -46,6 +46,35 @@ def test_the_declared_directory_goes_first_then_the_one_of_systemd_then_the_home
     assert claim(None, "app", environ) == home / "forebay/app"
 
 
+def test_a_home_that_holds_nothing_is_stood_in_for_by_a_directory_of_this_users_own(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    (home / "file").write_text("")
+    monkeypatch.setenv("HOME", str(home / "file"))
+    spare = home / f"forebay-{os.getuid()}"
+    assert claim(None, "app", {}) == spare / "app"
+    assert mode(spare) == 0o700
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(spare / "app" / state_dir.SOCKET))
+        listener.listen()
+        assert [each.socket.parent for each in neighbours({})] == [spare / "app"]
+
+
+def test_a_user_without_a_home_has_that_one_alone(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    def homeless() -> Path:
+        message = "Could not determine home directory."
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    monkeypatch.setattr(Path, "home", homeless)
+    assert claim(None, "app", {}) == home / f"forebay-{os.getuid()}/app"
+
+
+def test_a_home_of_state_that_was_named_is_not_stood_in_for(home: Path) -> None:
+    (home / "file").write_text("")
+    with pytest.raises(ListenError, match="cannot be made"):
+        claim(None, "app", {"XDG_STATE_HOME": str(home / "file")})
+
+
 def test_without_a_home_of_state_it_is_the_usual_one(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("HOME", str(home))
     assert claim(None, "app", {"XDG_STATE_HOME": "relative/is/ignored"}) == home / ".local/state/forebay/app"
@@ -72,9 +101,20 @@ def test_a_gateway_in_an_application_is_called_by_its_process_and_the_second_one
 
 def test_a_directory_that_others_may_write_to_is_refused_with_the_remedy(home: Path) -> None:
     home.chmod(0o770)
-    with pytest.raises(ListenError, match=r"others may write to its directory \(mode 0770\).*chmod go-w") as caught:
+    with pytest.raises(ListenError, match=r"others may write to its directory \(owner \d+, mode 0770\).*chmod go-w") as caught:
         prepare(home)
     assert caught.value.address == f"unix:{home}/control.sock"
+
+
+def test_a_directory_of_somebody_else_is_refused(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    home.chmod(0o700)
+    mine = home.stat().st_uid
+    if mine == 0:
+        os.chown(home, 65534, 65534)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    with pytest.raises(ListenError, match="others may write to its directory"):
+        prepare(home)
 
 
 def test_a_directory_that_cannot_be_made_is_refused_with_the_remedy(home: Path) -> None:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from forebay.control.state_dir import SOCKET, base, neighbours
+from forebay.control.state_dir import SOCKET, bases, neighbours
 from forebay.errors import ControlError
 from forebay.types import Address, Malformed
 
@@ -29,8 +29,9 @@ def find(admin: str | None, environ: Mapping[str, str] = os.environ) -> Address:
             raise ControlError(f"{source}: {error.message}", hint='write "HOST:PORT" or "unix:/path/control.sock"') from None
     running = neighbours(environ)
     if not running:
+        places = " and ".join(f"{base}/*/{SOCKET}" for base in bases(environ))
         raise ControlError(
-            f"no gateway of this user runs (looked for {base(environ)}/*/{SOCKET})",
+            f"no gateway of this user runs (looked for {places})",
             hint="start one with `forebay run`, or name one elsewhere with --admin ADDRESS or --admin unix:PATH",
         )
     if len(running) > 1:
