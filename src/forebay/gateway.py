@@ -269,10 +269,7 @@ class Running:
         self._started().engine.reopen_log()
 
     def _change(self, change: Change) -> int:
-        runtime = self._started()
-        if runtime.stopping:
-            raise ForebayError("the gateway has been stopped", hint="start another one")
-        return runtime.loop.change(change)
+        return self._started().loop.change(change)
 
     def _started(self) -> Runtime:
         if self._runtime is None:

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from forebay import ConfigError, Gateway, ListenError, Pool
+from forebay import ConfigError, ForebayError, Gateway, ListenError, Pool
 from forebay.config.schema import GatewayConfig
 from forebay.control.engine import BindError, EngineError
 from forebay.control.loop import Loop, encode
@@ -20,6 +20,7 @@ class Observer:
         self.wanted: list[set[str]] = []
         self.addresses: dict[str, list[str]] = {}
         self.due = inf
+        self.silent: set[str] = set()
         self.turned = threading.Event()
 
     def want(self, names: set[str]) -> None:
@@ -30,6 +31,9 @@ class Observer:
 
     def errors(self) -> dict[str, str]:
         return {name: "not found" for name in self.wanted[-1] if name not in self.addresses}
+
+    def pending(self) -> set[str]:
+        return self.silent
 
     def turn(self, _now: float) -> float:
         self.turned.set()
@@ -72,7 +76,7 @@ def refuse(house: House, error: Exception, monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_first_snapshot_is_there_at_once_with_names_that_have_no_address_yet(house: House) -> None:
     assert house.engine.number() == 1
     assert house.targets == ["10.0.0.1:80", None]
-    assert house.observer.wanted == [{"app.example:80"}]
+    assert house.observer.wanted[-1] == {"app.example:80"}
     assert house.loop.unresolved() == {"app.example:80": "not found"}
 
 
@@ -107,6 +111,32 @@ def test_a_change_is_published_before_the_call_returns_and_raises_the_revision(h
     assert house.observer.wanted[-1] == {"new.example:80"}
 
 
+def test_a_new_name_is_looked_up_before_the_old_endpoints_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.observer.silent = {"new.example:80"}
+
+    def answer(now: float) -> float:
+        if "new.example:80" in house.observer.wanted[-1]:
+            house.observer.addresses["new.example:80"] = ["10.0.0.5:80"]
+            house.observer.silent = set()
+        return now + 1000
+
+    monkeypatch.setattr(house.observer, "turn", answer)
+    house.loop.start()
+    house.loop.change(lambda _: gateway("new.example:80"))
+    house.loop.stop()
+    assert house.targets == ["10.0.0.5:80"]
+    assert [[each["target"] for each in delta["pools"]["app"]["endpoints"]] for delta in house.engine.deltas] == [["10.0.0.5:80"]]
+
+
+def test_a_new_name_that_nobody_answers_for_is_not_waited_for_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forebay.control.loop._PATIENCE", 0.01)
+    house.observer.silent = {"new.example:80"}
+    house.loop.start()
+    house.loop.change(lambda _: gateway("new.example:80"))
+    house.loop.stop()
+    assert house.targets == [None]
+
+
 def test_a_change_to_the_same_raises_the_revision_and_publishes_nothing(house: House) -> None:
     assert house.loop.change(lambda config: config) == 1
     assert house.loop.desired.revision == 2
@@ -126,7 +156,7 @@ def test_a_change_that_the_engine_refuses_raises_and_changes_nothing(
     with pytest.raises(raised):
         house.loop.change(lambda _: gateway("10.0.0.2:80"))
     assert (house.loop.desired, house.loop.effective) == before
-    assert house.observer.wanted == [{"app.example:80"}]
+    assert house.observer.wanted[-1] == {"app.example:80"}
 
 
 def test_a_change_that_raises_changes_nothing(house: House) -> None:
@@ -166,4 +196,6 @@ def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house
     house.loop.wake()
     assert published.wait(10)
     house.loop.stop()
+    with pytest.raises(ForebayError, match="has been stopped; start another one"):
+        house.loop.change(lambda config: config)
     assert "forebay-control" not in {thread.name for thread in threading.enumerate()}

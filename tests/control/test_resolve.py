@@ -155,3 +155,10 @@ def test_a_family_that_the_system_leaves_out_is_asked_for_after_all(monkeypatch:
 
     monkeypatch.setattr(socket, "getaddrinfo", only_without_flags)
     assert lookup("localhost", 80) == ["10.0.0.1:80", "10.0.0.2:80"]
+
+
+def test_a_name_is_pending_until_its_first_answer_good_or_bad(network: Network) -> None:
+    assert network.resolver.pending() == {APP}
+    network.answers[APP] = OSError("the name server is away")
+    network.turn(0)
+    assert network.resolver.pending() == set()

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from math import inf
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ Change = Callable[[GatewayConfig], GatewayConfig]
 
 _log = logging.getLogger("forebay.control")
 _RETRY = 1.0
+_PATIENCE = 2.0
 
 
 class Observer(Protocol):
@@ -34,6 +36,9 @@ class Observer(Protocol):
 
     def errors(self) -> Mapping[str, str]:
         """Why a name has no fresh answer."""
+
+    def pending(self) -> AbstractSet[str]:
+        """The names that nothing at all is known of yet."""
 
     def turn(self, now: float) -> float:
         """Take in what is new; returns when there will be more to do."""
@@ -53,8 +58,9 @@ class Loop:
         self._observer = observer
         self._clock = clock
         self._engine: Engine | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.Condition(threading.RLock())
         self._wake = threading.Event()
+        self._awaited: list[set[str]] = []
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -68,8 +74,10 @@ class Loop:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the loop; returns when it publishes nothing more."""
-        self._stopping = True
+        """End the loop; when this returns, nothing more is published."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify_all()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -81,16 +89,28 @@ class Loop:
     def change(self, change: Change) -> int:
         """Change what is desired and publish it; returns the number of the snapshot that serves it.
 
+        Names that are new are looked up first, for two seconds at most, so that a pool is not left without addresses meanwhile.
+        `change` may be called more than once.
+
         Raises:
             ConfigError, ListenError: and then nothing has changed.
+            ForebayError: when the loop has been stopped.
         """
         with self._lock:
-            config = change(self.desired.config)
-            self._publish(config)
-            self.desired = Desired(config, self.desired.revision + 1)
-            self._observer.want(names(config))
-        self.wake()
-        return self.effective.number
+            wanted = names(change(self.desired.config))
+            self._awaited.append(wanted)
+            try:
+                self._await(wanted)
+                if self._stopping:
+                    raise ForebayError("the gateway has been stopped", hint="start another one")
+                config = change(self.desired.config)  # others may have changed it while this one waited
+                self._publish(config)
+                self.desired = Desired(config, self.desired.revision + 1)
+            finally:
+                self._awaited.remove(wanted)
+                self._look_after()
+            self.wake()
+            return self.effective.number
 
     def turn(self) -> float:
         """Observe, decide and publish once; returns the seconds until there is something to do again."""
@@ -102,12 +122,23 @@ class Loop:
             except ForebayError:
                 _log.exception("a snapshot could not be published; the last one goes on serving")
                 due = min(due, now + _RETRY)
+            self._lock.notify_all()
         return max(0.0, due - now)
 
     def unresolved(self) -> dict[str, str]:
         """For each name without an answer to its last look-up: why."""
         with self._lock:
             return dict(self._observer.errors())
+
+    def _look_after(self) -> None:
+        self._observer.want(names(self.desired.config).union(*self._awaited))
+
+    def _await(self, wanted: set[str]) -> None:
+        if self._thread is None or wanted <= names(self.desired.config):
+            return
+        self._look_after()
+        self.wake()
+        self._lock.wait_for(lambda: self._stopping or not wanted & self._observer.pending(), _PATIENCE)
 
     def _publish(self, config: GatewayConfig) -> None:
         new = Effective(snapshot(config, self.effective.number + 1, self._observer.resolved()))

@@ -16,6 +16,8 @@ LONGEST_RETRY = 30.0
 REFRESH = 30.0
 LINGER = 1.0
 
+_FIRST = "the first look-up is still running"
+
 
 def lookup(host: str, port: int) -> list[str]:
     """Ask the system's resolver, which may block for half a minute.
@@ -46,7 +48,7 @@ class _Name:
     due: float = -inf
     retry: float = FIRST_RETRY
     asking: bool = False
-    error: str | None = "the first look-up is still running"
+    error: str | None = _FIRST
     answer: list[str] | OSError | None = field(default=None, repr=False)
 
 
@@ -76,6 +78,10 @@ class Resolver:
         """For each name whose last look-up failed, or is the first: why."""
         return {name: entry.error for name, entry in self._names.items() if entry.error is not None}
 
+    def pending(self) -> set[str]:
+        """The names whose first look-up has neither succeeded nor failed yet."""
+        return {name for name, entry in self._names.items() if entry.error == _FIRST}
+
     def turn(self, now: float) -> float:
         """Take in finished look-ups, send out due ones; returns the time of the next one due, or infinity."""
         for name, entry in self._names.items():
@@ -93,6 +99,8 @@ class Resolver:
             entry.answer = self._ask(host.strip("[]"), int(port)) or OSError("the name has no address")
         except OSError as error:
             entry.answer = error
+        except UnicodeError as error:  # from the IDNA codec, about a name that no name server could hold
+            entry.answer = OSError(str(error))
         self._wake()
 
     def _take(self, entry: _Name, now: float) -> None:
