@@ -184,6 +184,7 @@ pub enum Length {
 }
 
 /// The request, as every stage sees it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a plain fact about the head")]
 #[derive(Debug, Clone, Default)]
 pub struct RequestHead {
     /// All fields.

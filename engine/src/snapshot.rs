@@ -290,6 +290,7 @@ mod seconds {
 mod maybe_seconds {
     use super::{Deserialize, Deserializer, Duration, Serializer};
 
+    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
     pub(super) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => serializer.serialize_some(&value.as_secs_f64()),

@@ -1,4 +1,4 @@
-//! The generator behind every random pick: SplitMix64 (Steele, Lea and Flood, 2014), counted rather than stepped, so that all threads draw
+//! The generator behind every random pick: `SplitMix64` (Steele, Lea and Flood, 2014), counted rather than stepped, so that all threads draw
 //! from one sequence and draw `k` of a seed is a pure function, here and in `forebay.balance.reference`.
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -92,6 +92,7 @@ fn cycle(weights: &[u32]) -> Box<[u32]> {
 }
 
 /// Weights divided by what they share, and brought down where their cycle would be too long.
+#[expect(clippy::cast_possible_wrap, reason = "weights and their sums stay far below 2^63")]
 fn scaled(weights: &[u32]) -> Vec<i64> {
     let divisor = weights.iter().fold(0, |divisor, weight| gcd(divisor, *weight)).max(1);
     let reduced: Vec<u64> = weights.iter().map(|weight| u64::from(weight / divisor)).collect();
@@ -127,13 +128,13 @@ mod tests {
         for spec in [PolicySpec::WeightedRoundRobin, PolicySpec::WeightedRandom] {
             let all = picks(spec, &[1, 2, 0, 7], 100_000);
             for (index, expected) in [(0, 10_000_i64), (1, 20_000), (2, 0), (3, 70_000)] {
-                let count = all.iter().filter(|pick| **pick == index).count() as i64;
+                let count = i64::try_from(all.iter().filter(|pick| **pick == index).count()).unwrap();
                 assert!((count - expected).abs() < 800, "{spec:?}: {index} was picked {count} times");
             }
         }
         let all = picks(PolicySpec::Random, &[1, 2, 0, 7], 30_000);
         for index in [0, 1, 3] {
-            let count = all.iter().filter(|pick| **pick == index).count() as i64;
+            let count = i64::try_from(all.iter().filter(|pick| **pick == index).count()).unwrap();
             assert!((count - 10_000).abs() < 400, "random does not look at weights");
         }
     }

@@ -133,7 +133,7 @@ impl Forwarding {
                 }
             }
             ForwardedSpec::Forwarded => {
-                let own = self.element(head, client);
+                let own = Self::element(head, client);
                 if client.trusted {
                     emit(b"Forwarded", &joined(head, FieldName::Forwarded, own.as_bytes()));
                 } else {
@@ -145,7 +145,7 @@ impl Forwarding {
     }
 
     /// This hop's element of `Forwarded` (RFC 7239 section 4).
-    fn element(&self, head: &RequestHead, client: &Client) -> String {
+    fn element(head: &RequestHead, client: &Client) -> String {
         let node = match client.peer {
             IpAddr::V4(v4) => v4.to_string(),
             IpAddr::V6(v6) => format!("\"[{v6}]\""),
@@ -245,7 +245,7 @@ mod tests {
             let head = head("X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nForwarded: for=9.9.9.9\r\n");
             let mut all = String::new();
             forwarding.emit(&head, &client, &mut |name, value| {
-                all += &format!("{}: {}|", String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+                all.extend([&*String::from_utf8_lossy(name), ": ", &*String::from_utf8_lossy(value), "|"]);
             });
             all
         };

@@ -158,14 +158,12 @@ impl Buffer {
         }
     }
 
-    /// Puts bytes behind what is unread, for tests and for what came with a handshake.
+    /// Puts bytes behind what is unread, for tests.
     #[cfg(test)]
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         while self.bytes.len() - self.end < bytes.len() {
-            assert!(self.make_room(usize::MAX) || self.grow());
-            if self.bytes.len() - self.end < bytes.len() && !self.grow() {
-                panic!("too much for a buffer");
-            }
+            assert!(self.make_room(usize::MAX), "too much for a buffer");
+            assert!(self.bytes.len() - self.end >= bytes.len() || self.grow(), "too much for a buffer");
         }
         self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();

@@ -51,6 +51,7 @@ pub struct HeadLimits {
 }
 
 /// A client's connection.
+#[expect(clippy::struct_excessive_bools, reason = "each is a plain fact about the connection")]
 pub struct ClientSide<S: Stream> {
     connection: Connection<S>,
     request: RequestHead,

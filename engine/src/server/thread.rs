@@ -1,6 +1,7 @@
 //! One engine thread: its clock, its buffers, its view of the snapshot, its share of the access log.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +17,20 @@ use crate::config::Snapshot;
 use crate::h1::buffer::Buffers;
 use crate::record::{LogBuffer, Record};
 
+/// A snapshot as one thread holds it: counted within the thread, so that no two threads write to one counter at each request.
+#[derive(Clone)]
+pub struct View(
+    #[expect(clippy::redundant_allocation, reason = "the inner count is shared by all threads, the outer by one")] Rc<Arc<Snapshot>>,
+);
+
+impl Deref for View {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
 /// A record waits that long for others before they are written together.
 const LOG_DELAY: Duration = Duration::from_millis(100);
 
@@ -30,7 +45,7 @@ pub struct Thread {
     /// When to hand over what was logged.
     log_timer: RefCell<Timer>,
     /// The snapshot as this thread last saw it; counted once per thread, not once per request.
-    view: RefCell<Rc<Arc<Snapshot>>>,
+    view: RefCell<View>,
     seen: Cell<u64>,
 }
 
@@ -46,7 +61,7 @@ impl Thread {
             log: shared.log.as_ref().map(|log| RefCell::new(log.buffer())),
             log_timer: RefCell::new(timers.timer()),
             seen: Cell::new(snapshot.spec.number),
-            view: RefCell::new(Rc::new(snapshot)),
+            view: RefCell::new(View(Rc::new(snapshot))),
             buffers: Rc::default(),
             timers,
             shared,
@@ -97,13 +112,13 @@ impl Thread {
 
     /// The snapshot that serves now.
     #[must_use]
-    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub fn snapshot(&self) -> View {
         let number = self.shared.number.load(Ordering::Acquire);
         if number != self.seen.get() {
             self.seen.set(number);
-            *self.view.borrow_mut() = Rc::new(self.shared.load());
+            *self.view.borrow_mut() = View(Rc::new(self.shared.load()));
         }
-        Rc::clone(&self.view.borrow())
+        self.view.borrow().clone()
     }
 
     /// A new request's id: 32 hexadecimal digits, no two alike.

@@ -54,6 +54,7 @@ impl Idle {
     }
 
     /// Counts one more connection, unless `most` are open.
+    #[must_use]
     pub fn try_open(&self, most: Option<u32>) -> Option<Open> {
         let most = most.unwrap_or(u32::MAX);
         self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < most).then_some(count + 1)).ok()?;
@@ -61,6 +62,7 @@ impl Idle {
     }
 
     /// The most recently used connection of a thread that is still open.
+    #[must_use]
     pub fn take(&self, thread: usize) -> Option<Socket> {
         loop {
             let mut kept = lock(self.threads.get(thread)?).pop()?;
@@ -71,6 +73,7 @@ impl Idle {
     }
 
     /// A connection of any other thread, to be adopted by the caller's.
+    #[must_use]
     pub fn steal(&self, thread: usize) -> Option<Socket> {
         for (other, list) in self.threads.iter().enumerate() {
             if other == thread {
