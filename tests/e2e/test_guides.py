@@ -1,0 +1,40 @@
+"""The guides, run from their first command to their last."""
+
+from pathlib import Path
+
+import pytest
+
+from .documents import ROOT, blocks, free_ports, shell, until_listening
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Make a folder that looks like a clone in which everything is built, where a guide may save its files."""
+    if not (ROOT / ".venv/bin/forebay").exists():
+        pytest.skip("needs the environment that make test sets up")
+    for entry in ROOT.iterdir():
+        if entry.name != ".git":
+            (tmp_path / entry.name).symlink_to(entry)
+    return tmp_path
+
+
+@pytest.mark.timeout(600)  # its first command builds what is not current
+def test_the_first_gateway_serves_on_when_a_server_is_killed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROFILE", (ROOT / ".venv/profile").read_text().strip())
+    ports = free_ports(8001, 8002, 8080)
+    hello = {name: f"hello from {ports[name]}\n" for name in (8001, 8002)}
+    said = []
+    with shell(clone) as bash:
+        for block in blocks("docs/guides/first-gateway.md", ports):
+            if block.title:
+                (clone / block.title).write_text(block.text)
+            elif block.language == "sh":
+                said.append(bash.run(block.text))
+                for started in (line for line in block.text.splitlines() if line.endswith("&")):
+                    until_listening(next((port for port in ports.values() if f"--port {port}" in started), ports[8080]))
+    served = [[line for line in lines if line in hello.values()] for lines in said]
+    together, alone = (lines for lines in served if lines)
+    assert sorted(together) == sorted([*hello.values(), *hello.values()])
+    assert alone == [hello[8002]] * 4
