@@ -20,14 +20,18 @@ RIVALS = ("nginx", "haproxy")
 NAMES = ("nginx", "haproxy", "caddy", "forebay")
 FILES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile", "forebay": "forebay.toml"}
 
-# Each rival's best settings for bodies; their defaults cost two to four times as much.
-BODIES = {
-    "nginx": "proxy_buffering off;\n            proxy_request_buffering off;\n"
-    "            proxy_buffer_size 64k;\n            proxy_buffers 8 64k;\n            client_body_buffer_size 64k;",
-    "haproxy": "tune.bufsize 65536",
-    "caddy": "flush_interval -1",
-    "forebay": "",
-}
+
+def bodies(name: str, kib: int) -> str:
+    """A rival's lines for bodies, with buffers of `kib` KiB; their defaults cost two to four times as much."""
+    unbuffered = "proxy_buffering off;\n            proxy_request_buffering off;"
+    buffers = f"proxy_buffer_size {kib}k;\n            proxy_buffers 8 {kib}k;\n            client_body_buffer_size {kib}k;"
+    return {
+        "nginx": f"{unbuffered}\n            {buffers}",
+        "haproxy": f"tune.bufsize {kib * 1024}",
+        "caddy": "flush_interval -1",
+        "forebay": "",
+    }[name]
+
 
 # Without this HAProxy holds a chunk back for up to 200 ms, in the hope of sending more with it.
 EVENTS = {"nginx": "", "haproxy": "option http-no-delay", "caddy": "", "forebay": ""}
@@ -65,8 +69,8 @@ class Setting:
 
     backend: str
     """`HOST:PORT` of the server behind."""
-    bodies: bool = False
-    """True: the settings that suit large bodies."""
+    bodies: int = 0
+    """Not 0: the settings that suit large bodies, with buffers of so many KiB."""
     log: bool = False
     """True: the access log goes to a file `access.log` of the work folder (nginx and Forebay only)."""
     forward: str = "usual"
@@ -148,7 +152,7 @@ class Peer:
             "BACKEND": setting.backend,
             "ACCESS_LOG": logged[self.name] if setting.log else "off",
             "FORWARD": FORWARD[setting.forward][self.name],
-            "VARIANT": BODIES[self.name] if setting.bodies else "",
+            "VARIANT": bodies(self.name, setting.bodies) if setting.bodies else "",
             "EVENTS": EVENTS[self.name] if setting.events else "",
             "ROUTES": setting.routes,
         }

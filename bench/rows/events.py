@@ -15,7 +15,7 @@ def run(session: Session) -> list[Line]:
     values: dict[str, list[float]] = {}
     notes: dict[str, str] = {}
     began = cpu.cores()
-    with session.proxies(session.setting(bodies=True, events=True)) as proxies:
+    with session.proxies(session.setting(bodies=64, events=True)) as proxies:
         direct = tool("sse", ["--to", session.backend, *load], limit=seconds + 20)["delay_us"]
         for name, proxy in proxies.items():
             delay = tool("sse", ["--to", proxy.address, *load], limit=seconds + 20)["delay_us"]

@@ -21,7 +21,7 @@ def slow_readers(session: Session) -> list[Line]:
     seconds = 4 if session.quick else 8
     values, notes = {}, {}
     for name in session.peers:
-        with session.proxies(session.setting(bodies=True), [name]) as proxies:
+        with session.proxies(session.setting(bodies=64), [name]) as proxies:
             proxy = proxies[name]
             session.sample(proxy, WARM)
             before = proxy.memory()
