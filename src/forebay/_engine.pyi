@@ -1,7 +1,9 @@
 """The native engine, as Python sees it. This module is the only border; see ARCHITECTURE.md."""
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Self, final
+
+__all__ = ["BindError", "Engine", "EngineError", "__version__", "causes"]
 
 __version__: str
 
@@ -17,7 +19,7 @@ class Engine:
     interpreter lock while it waits.
     """
 
-    def __init__(self, snapshot: bytes, threads: int, access_log: str, log_format: str) -> None:
+    def __new__(cls, snapshot: bytes, threads: int, access_log: str, log_format: str) -> Self:
         """Validate a snapshot (canonical JSON) and bind its listeners; nothing is accepted yet.
 
         `access_log` is `"off"`, `"stdout"`, `"stderr"` or a file's path; `log_format` is `"json"` or `"text"`.
@@ -47,4 +49,3 @@ class Engine:
 
 def causes() -> Sequence[dict[str, Any]]:
     """The catalogue of causes: keys `cause origin phase status error meaning remedy`, in the engine's order."""
-
