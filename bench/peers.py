@@ -18,6 +18,8 @@ from bench.processes import alive, pause, running
 RIVALS = ("nginx", "haproxy")
 """The bar is the cheaper of these two."""
 NAMES = ("nginx", "haproxy", "caddy", "forebay")
+REST = 0.3
+"""Seconds that a proxy must rest for its start to be over."""
 FILES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile", "forebay": "forebay.toml"}
 
 
@@ -99,6 +101,15 @@ class Proxy:
         """Proportional set size of its processes, KiB."""
         return cpu.resident(self.pids)
 
+    def settle(self, limit: float) -> None:
+        """Waits, at most `limit` seconds, until its start is over: a window must not hold what is done once."""
+        given_up = time.monotonic() + limit
+        while time.monotonic() < given_up:
+            before = sum(map(cpu.cpu_seconds, self.pids))
+            pause(REST)
+            if sum(map(cpu.cpu_seconds, self.pids)) - before < REST * 0.02:
+                return
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -129,8 +140,14 @@ class Peer:
             first = self._wait(process, (port, setting), log, began)
             proxy = Proxy(self.name, f"127.0.0.1:{port}", work, process, first)
             proxy.pids = cpu.family(process.pid)
+            proxy.settle(self._patience)
             yield proxy
             alive(process, log)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds in which the proxy must have started."""
+        return 120 if self.wrapper else 15
 
     def _command(self, config: Path, work: Path) -> list[str]:
         arguments = {
@@ -162,8 +179,7 @@ class Peer:
     def _wait(self, process: "subprocess.Popen[str]", asked: tuple[int, Setting], log: Path, began: float) -> float:
         """Seconds until the first answer from behind the proxy; raises BenchError after a while, or if its body is not the backend's."""
         port, setting = asked
-        patience = 120 if self.wrapper else 15
-        while time.perf_counter() - began < patience:
+        while time.perf_counter() - began < self._patience:
             alive(process, log)
             try:
                 status, body = fetch(f"127.0.0.1:{port}", setting.probe)
@@ -176,7 +192,7 @@ class Peer:
             if status == 200:
                 raise BenchError(f"{self.name} passed on another body of {setting.probe} than the backend sends")
             pause(0.01)
-        raise BenchError(f"{self.name} gave no answer within {patience} s; see {log}")
+        raise BenchError(f"{self.name} gave no answer within {self._patience} s; see {log}")
 
 
 def fetch(address: str, path: str) -> tuple[int, bytes]:
