@@ -297,6 +297,8 @@ pub struct ResponseHead {
     pub keep_alive: bool,
     /// How the content ends.
     pub length: Length,
+    /// What `Content-Length` says, also where no content follows.
+    pub declared: Option<u64>,
     /// Names that `Connection` lists.
     pub nominated: Vec<Span>,
 }

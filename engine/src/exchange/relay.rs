@@ -106,7 +106,8 @@ impl<'a> Relay<'a> {
 }
 
 /// What it means that a server's content cannot be read.
-fn server_cause(error: &SourceError) -> Cause {
+#[must_use]
+pub fn server_cause(error: &SourceError) -> Cause {
     match error {
         SourceError::Closed | SourceError::Broken(_) | SourceError::TooLarge => Cause::ResponseTruncated,
         SourceError::Malformed => Cause::ResponseBodyMalformed,

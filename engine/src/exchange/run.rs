@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::answer::Answer;
+use super::body::Source as _;
 use super::client::Client;
 use super::journal::Journal;
-use super::relay::Relay;
+use super::relay::{Relay, server_cause};
 use super::tunnel::Tunnel;
 use super::{Back, Front, Reply, Transport};
 use crate::failover::attempts::{Answered, Attempts};
@@ -139,11 +140,18 @@ impl<T: Transport> Stage<'_, T> {
         journal: &mut Journal<'_>,
     ) -> After {
         let Answered { mut back, lease, upload } = answered;
-        self.respond(front, &back, route, journal);
         let state = &lease.endpoint().state;
-        state.responses.add(journal.status);
+        state.responses.add(back.response().status);
         state.answered.store(true, Ordering::Relaxed);
         back.advance();
+        // Content that is seen to be broken before anything was sent can still be told in plain words.
+        let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(back.poll_fill(cx))).await;
+        if let std::task::Poll::Ready(Err(error)) = begun {
+            let cause = server_cause(&error);
+            journal.spoil(cause);
+            return self.refuse(front, journal, cause).await;
+        }
+        self.respond(front, &back, route, journal);
         let total = limits.total_timeout.map(|limit| journal.started + limit);
         let mut relay = Relay::new(limits, total, upload);
         let result = relay.run(front, &mut back, &mut self.thread.timer()).await;

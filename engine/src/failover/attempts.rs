@@ -58,6 +58,8 @@ struct Failed {
     cause: Cause,
     /// It provably did not run.
     unsent: bool,
+    /// The connection ended before the first byte of an answer.
+    early: bool,
 }
 
 impl<T: Transport> Attempts<'_, '_, T> {
@@ -101,7 +103,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 endpoint.state.reflex.failure(failed.cause, self.thread.shared().now());
             }
             tried.push(Arc::clone(&endpoint.id));
-            let repeatable = failed.unsent || (idempotent && upload.is_whole() && ended_early(failed.cause));
+            let repeatable = failed.unsent || (idempotent && upload.is_whole() && failed.early);
             let most = self.pool.spec.retry.attempts as usize;
             if !repeatable || tried.len() >= most || !front.is_untouched() {
                 return Err(failed.cause);
@@ -207,12 +209,17 @@ impl<T: Transport> Attempts<'_, '_, T> {
     ) -> Result<T::Back, Failed> {
         let mut fresh = false;
         loop {
-            let mut back = self.open(front, journal, endpoint, fresh, timer).await.map_err(|cause| Failed { cause, unsent: true })?;
+            let mut back = match self.open(front, journal, endpoint, fresh, timer).await {
+                Ok(back) => back,
+                // A client that has gone and a time that is up are the same for every endpoint.
+                Err(cause) => return Err(Failed { cause, unsent: cause.origin() == Origin::Upstream, early: false }),
+            };
             self.begin(front, journal, endpoint, &mut back);
             let Err(cause) = self.converse(front, journal, upload, &mut back, timer).await else { return Ok(back) };
-            let repeatable = front.request().is_idempotent() && upload.is_whole() && ended_early(cause) && front.is_untouched();
-            if fresh || !back.is_kept() || back.has_answered() || !repeatable {
-                return Err(Failed { cause, unsent: false });
+            let early = ended_early(cause) && !back.has_answered();
+            let repeatable = front.request().is_idempotent() && upload.is_whole() && early && front.is_untouched();
+            if fresh || !back.is_kept() || !repeatable {
+                return Err(Failed { cause, unsent: false, early });
             }
             fresh = true;
             upload.rewind();
@@ -298,12 +305,18 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 }
             }
             loop {
+                // No more of them are read than the client takes.
+                match front.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::ClientAbort)),
+                    Poll::Pending => break,
+                }
                 match back.poll_response(cx) {
                     Poll::Ready(Ok(())) if back.response().is_interim() => {
                         front.interim(back.response());
                         back.advance();
                     }
-                    Poll::Ready(Ok(())) if back.response().status == 101 && !self.upgrade => {
+                    Poll::Ready(Ok(())) if back.response().status == 101 && !self.may_switch(front, back) => {
                         return Poll::Ready(Err(Cause::UpgradeMalformed));
                     }
                     Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
@@ -313,9 +326,6 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     }
                     Poll::Pending => break,
                 }
-            }
-            if let Poll::Ready(Err(_)) = front.poll_flush(cx) {
-                return Poll::Ready(Err(Cause::ClientAbort));
             }
             loop {
                 if armed && timer.poll(cx).is_pending() {
@@ -329,6 +339,13 @@ impl<T: Transport> Attempts<'_, '_, T> {
             }
         })
         .await
+    }
+
+    /// Whether the server switches to what the client asked for.
+    fn may_switch<F: Front>(&self, front: &F, back: &T::Back) -> bool {
+        let asked = front.request().upgrade().filter(|_| self.upgrade);
+        let switched = back.response().fields.first(b"upgrade");
+        asked.zip(switched).is_some_and(|(asked, switched)| asked.eq_ignore_ascii_case(switched))
     }
 
     /// When to look at the clock again, or which limit has passed.

@@ -50,12 +50,20 @@ pub struct HeadLimits {
     pub content: u64,
 }
 
+/// Why a head is too large: its first line alone, or all of it. The same however the head arrived.
+fn oversize(data: &[u8], size: usize) -> Cause {
+    match memchr::memchr(b'\n', data.get(..size).unwrap_or(data)) {
+        None => Cause::TargetTooLong,
+        Some(_) => Cause::HeadTooLarge,
+    }
+}
+
 /// A client's connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a plain fact about the connection")]
 pub struct ClientSide<S: Stream> {
     connection: Connection<S>,
     request: RequestHead,
-    /// A response has begun.
+    /// A response has begun, be it an interim one.
     touched: bool,
     /// The response says that the connection stays.
     keep_alive: bool,
@@ -96,12 +104,11 @@ impl<S: Stream> ClientSide<S> {
                 match scanner.scan(self.connection.input.data()) {
                     Scan::Complete(length) if length <= limits.size => return Poll::Ready(self.take_head(length, limits.content)),
                     Scan::BareLineFeed => return Poll::Ready(Next::Refused(Cause::BareLineFeed)),
-                    Scan::Complete(_) => return Poll::Ready(Next::Refused(Cause::HeadTooLarge)),
+                    Scan::Complete(_) => return Poll::Ready(Next::Refused(oversize(self.connection.input.data(), limits.size))),
                     Scan::Partial => {}
                 }
                 if !self.connection.input.make_room(limits.size) {
-                    let cause = if scanner.in_first_line() { Cause::TargetTooLong } else { Cause::HeadTooLarge };
-                    return Poll::Ready(Next::Refused(cause));
+                    return Poll::Ready(Next::Refused(oversize(self.connection.input.data(), limits.size)));
                 }
                 match self.connection.input.poll_read(&mut self.connection.stream, cx) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Closed),
@@ -218,6 +225,11 @@ impl<S: Stream> ClientSide<S> {
         }
     }
 
+    /// Whether no other request can come: the client shut its sending side, and nothing it sent before is left.
+    fn is_last(&self) -> bool {
+        self.shut && self.connection.input_is_empty()
+    }
+
     fn write_connection(&mut self) {
         if !self.keep_alive {
             write_field(self.connection.encoder.held(), b"Connection", b"close");
@@ -238,6 +250,7 @@ impl<S: Stream> Front for ClientSide<S> {
 
     fn interim(&mut self, head: &ResponseHead) {
         if self.request.modern {
+            self.touched = true;
             self.write_status(head.status, head.reason.get(&head.fields.bytes));
             let out = self.connection.encoder.held();
             response_fields(head, &crate::route::HeaderEdits::default(), false, &mut |name, value| write_field(out, name, value));
@@ -250,7 +263,9 @@ impl<S: Stream> Front for ClientSide<S> {
         let head = reply.head;
         let upgraded = head.status == 101;
         let (framing, can_stay) = self.framing(head.length);
-        self.keep_alive = reply.keep_alive && self.request.keep_alive && can_stay && !upgraded && !self.shut;
+        // A refusal that does not wait for the rest of the content ends the connection, which the client should know.
+        let over = head.status < 400 || self.connection.ended();
+        self.keep_alive = reply.keep_alive && self.request.keep_alive && can_stay && !upgraded && over && !self.is_last();
         self.write_status(head.status, head.reason.get(&head.fields.bytes));
         let out = self.connection.encoder.held();
         let mut has_id = false;
@@ -265,8 +280,10 @@ impl<S: Stream> Front for ClientSide<S> {
             Framing::Chunked => write_field(out, b"Transfer-Encoding", b"chunked"),
             Framing::None | Framing::Length(_) if head.status >= 200 && head.status != 204 => {
                 // What the server declared: for HEAD and 304 it is not what follows here.
-                if let Some(length) = head.fields.values(crate::message::FieldName::ContentLength).next() {
-                    write_field(out, b"Content-Length", length);
+                if let Some(length) = head.declared {
+                    out.extend_from_slice(b"Content-Length: ");
+                    write_decimal(out, length);
+                    out.extend_from_slice(b"\r\n");
                 }
             }
             _ => {}
@@ -286,7 +303,7 @@ impl<S: Stream> Front for ClientSide<S> {
 
     fn answer(&mut self, answer: &Answer, keep_alive: bool) {
         self.touched = true;
-        self.keep_alive = keep_alive && self.request.keep_alive && self.connection.ended() && !self.shut;
+        self.keep_alive = keep_alive && self.request.keep_alive && self.connection.ended() && !self.is_last();
         self.write_status(answer.status, reason(answer.status).as_bytes());
         let out = self.connection.encoder.held();
         for (name, value) in &answer.fields {
@@ -326,7 +343,7 @@ impl<S: Stream> Front for ClientSide<S> {
     }
 
     fn is_reusable(&self) -> bool {
-        self.keep_alive && !self.shut && self.connection.ended() && self.connection.encoder.is_flushed()
+        self.keep_alive && !self.is_last() && self.connection.ended() && self.connection.encoder.is_flushed()
     }
 }
 

@@ -120,14 +120,13 @@ impl Decoder {
                     _ => return Err(Malformed),
                 },
                 State::Trailers(scanner) => match scanner.scan(input.data()) {
-                    Scan::Complete(length) => {
+                    Scan::Complete(length) if length <= LARGEST_TRAILERS => {
                         read_trailers(input.data().get(..length).unwrap_or_default(), &mut self.trailers)?;
                         input.consume(length);
                         self.state = State::Ended;
                     }
-                    Scan::Partial if input.len() > LARGEST_TRAILERS => return Err(Malformed),
-                    Scan::Partial => return Ok(false),
-                    Scan::BareLineFeed => return Err(Malformed),
+                    Scan::Partial if input.len() <= LARGEST_TRAILERS => return Ok(false),
+                    Scan::Complete(_) | Scan::Partial | Scan::BareLineFeed => return Err(Malformed),
                 },
             }
         }

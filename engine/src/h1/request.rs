@@ -53,11 +53,15 @@ fn cause_of(error: httparse::Error, bytes: &[u8]) -> Cause {
     }
 }
 
-/// Whether the first line ends like `HTTP/2.0`, so that the version and not the line is at fault.
+/// Whether the first line ends like `HTTP/2.0`, so that the version is at fault; with a version that is served, the line is.
 fn claims_http(bytes: &[u8]) -> bool {
     let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    matches!(version.strip_prefix(b"HTTP/"), Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
+    match version.strip_prefix(b"HTTP/") {
+        Some(b"1.0" | b"1.1") => false,
+        Some([major, b'.', minor]) => major.is_ascii_digit() && minor.is_ascii_digit(),
+        _ => false,
+    }
 }
 
 /// Exactly one well-formed `Host`; HTTP/1.0 may leave it out.
@@ -214,6 +218,8 @@ mod tests {
             ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", Cause::UnsupportedVersion),
             ("GET / FTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),
             ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),
+            ("GET /  HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),
+            ("GET / /b HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),
             ("GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),
             ("GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),
             ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", Cause::MalformedRequest),

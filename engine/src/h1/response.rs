@@ -32,25 +32,26 @@ pub fn parse(bytes: &[u8], bodiless: bool, head: &mut ResponseHead) -> Result<()
     head.modern = version == 1;
     let options = fields::connection(&head.fields, &mut head.nominated);
     head.keep_alive = if head.modern { !options.close } else { options.keep_alive && !options.close };
-    head.length = length(head, bodiless)?;
-    Ok(())
-}
-
-/// RFC 9112 section 6.3.
-fn length(head: &ResponseHead, bodiless: bool) -> Result<Length, Cause> {
     let declared = match fields::declared(&head.fields, head.modern) {
         Ok(declared) => declared,
         Err(LengthError::Ambiguous | LengthError::UnknownCoding) => return Err(Cause::ResponseLengthAmbiguous),
     };
-    if bodiless || head.status < 200 || matches!(head.status, 204 | 304) {
-        return Ok(Length::None);
+    head.length = length(head.status, bodiless, declared);
+    head.declared = if let Declared::Length(length) = declared { Some(length) } else { None };
+    Ok(())
+}
+
+/// RFC 9112 section 6.3.
+fn length(status: u16, bodiless: bool, declared: Declared) -> Length {
+    if bodiless || status < 200 || matches!(status, 204 | 304) {
+        return Length::None;
     }
-    Ok(match declared {
+    match declared {
         Declared::Chunked => Length::Framed,
         Declared::Length(0) => Length::None,
         Declared::Length(length) => Length::Known(length),
         Declared::Nothing => Length::UntilClose,
-    })
+    }
 }
 
 #[cfg(test)]

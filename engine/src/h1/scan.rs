@@ -41,12 +41,6 @@ impl Scanner {
         self.seen = bytes.len();
         Scan::Partial
     }
-
-    /// Whether the first line is still incomplete.
-    #[must_use]
-    pub(super) fn in_first_line(&self) -> bool {
-        self.line == 0
-    }
 }
 
 #[cfg(test)]
