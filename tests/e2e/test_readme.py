@@ -1,7 +1,6 @@
 """The commands, the file and the program of the README do what it says."""
 
 import http.server
-import os
 import re
 import signal
 import subprocess
@@ -168,7 +167,7 @@ def test_the_program_of_the_readme_serves(folder: Path, ports: dict[int, int]) -
         done = subprocess.run(
             [sys.executable, "-c", program + asked],
             cwd=folder,
-            env=dict(os.environ),
+            env=environment(folder),
             capture_output=True,
             text=True,
             timeout=60,
