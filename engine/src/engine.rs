@@ -23,6 +23,7 @@ use crate::server::thread::Thread;
 use crate::server::{accept, serve};
 use crate::snapshot::{DeltaSpec, ListenerSpec, SnapshotSpec};
 use crate::statistics::Statistics;
+use crate::upstream::idle::KEPT_FOR;
 
 /// How often a thread looks after idle connections to endpoints.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -288,6 +289,12 @@ async fn run_local(thread: Rc<Thread>, mut commands: mpsc::UnboundedReceiver<Com
             },
             Command::Stop => thread.timers().expire_idle(),
             Command::Cut => break,
+        }
+    }
+    // The connections kept for later belong to endpoints, which live as long as whoever reads their statistics.
+    for pool in thread.snapshot().pools.values() {
+        for endpoint in &pool.endpoints {
+            endpoint.idle.sweep(thread.index(), Instant::now() + KEPT_FOR);
         }
     }
 }
