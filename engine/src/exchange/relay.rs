@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -41,16 +42,19 @@ impl<'a> Relay<'a> {
     /// Why it will never be.
     pub async fn run<F: Front, B: Back>(&mut self, front: &mut F, back: &mut B, timer: &mut Timer) -> Result<(), Cause> {
         timer.clear();
-        let mut armed = false;
+        // The limit that the timer was set by: a shorter one that comes to hold meanwhile sets it anew.
+        let mut armed: Option<Duration> = None;
         poll_fn(|cx| {
             if let Poll::Ready(result) = self.step(front, back, cx) {
                 return Poll::Ready(result);
             }
+            let (limit, _) = self.limit();
+            armed = armed.filter(|known| *known <= limit);
             loop {
-                if armed && timer.poll(cx).is_pending() {
+                if armed.is_some() && timer.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                armed = true;
+                armed = Some(limit);
                 match self.patience() {
                     Ok(deadline) => timer.set(deadline),
                     Err(cause) => return Poll::Ready(Err(cause)),
@@ -84,6 +88,14 @@ impl<'a> Relay<'a> {
         Poll::Pending
     }
 
+    /// How long what is waited for may take.
+    fn limit(&self) -> (Duration, Cause) {
+        match self.down.waiting {
+            Waiting::Sink => (self.limits.send_timeout, Cause::SendTimeout),
+            Waiting::Source => (self.limits.body_timeout, Cause::ResponseStalled),
+        }
+    }
+
     /// When to look at the clock again, or which limit has passed. What counts is progress, in either direction.
     fn patience(&mut self) -> Result<Instant, Cause> {
         let now = Instant::now();
@@ -93,10 +105,7 @@ impl<'a> Relay<'a> {
             _ => now,
         };
         self.seen = (moved, Some(since));
-        let (limit, cause) = match self.down.waiting {
-            Waiting::Sink => (self.limits.send_timeout, Cause::SendTimeout),
-            Waiting::Source => (self.limits.body_timeout, Cause::ResponseStalled),
-        };
+        let (limit, cause) = self.limit();
         let (deadline, cause) = match self.total {
             Some(total) if total < since + limit => (total, Cause::TotalTimeout),
             _ => (since + limit, cause),

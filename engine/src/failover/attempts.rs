@@ -25,6 +25,9 @@ use crate::record::{Cause, Origin};
 use crate::route::Route;
 use crate::server::thread::Thread;
 
+/// Longer than any wait.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// What one exchange's attempts are made with.
 pub struct Attempts<'a, 't, T> {
     /// The thread that runs it.
@@ -285,7 +288,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
     ) -> Result<(), Cause> {
         let mut wait = Wait { sent: None, moved: 0, progress: None, send_failed: false };
         timer.clear();
-        let mut armed = false;
+        // The limit that the timer was set by: a shorter one that comes to hold meanwhile sets it anew.
+        let mut armed: Option<Duration> = None;
         poll_fn(|cx| {
             if upload.is_over() {
                 if front.poll_gone(cx).is_ready() {
@@ -298,9 +302,10 @@ impl<T: Transport> Attempts<'_, '_, T> {
                         // The server may have answered before it stopped reading.
                         upload.stop();
                         wait.send_failed = true;
+                        armed = None;
                     }
                     // From here on the server's time runs, not the client's.
-                    Poll::Ready(Ok(())) => armed = false,
+                    Poll::Ready(Ok(())) => armed = None,
                     Poll::Pending => {}
                 }
             }
@@ -327,11 +332,13 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     Poll::Pending => break,
                 }
             }
+            let (limit, _) = self.limit(upload);
+            armed = armed.filter(|known| *known <= limit);
             loop {
-                if armed && timer.poll(cx).is_pending() {
+                if armed.is_some() && timer.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                armed = true;
+                armed = Some(limit);
                 match self.patience(journal, upload, &mut wait) {
                     Ok(deadline) => timer.set(deadline),
                     Err(cause) => return Poll::Ready(Err(cause)),
@@ -351,25 +358,28 @@ impl<T: Transport> Attempts<'_, '_, T> {
     /// When to look at the clock again, or which limit has passed.
     fn patience(&self, journal: &Journal<'_>, upload: &Upload, wait: &mut Wait) -> Result<Instant, Cause> {
         let now = Instant::now();
-        let limits = &self.thread.snapshot().spec.limits;
-        let (own, cause) = if upload.is_over() {
-            let since = *wait.sent.get_or_insert(now);
-            (self.route.spec.first_byte_timeout.map(|limit| since + limit), Cause::FirstByteTimeout)
+        let (limit, cause) = self.limit(upload);
+        let since = if upload.is_over() {
+            *wait.sent.get_or_insert(now)
         } else {
-            if wait.moved != upload.pump.moved || wait.progress.is_none() {
-                wait.moved = upload.pump.moved;
-                wait.progress = Some(now);
-            }
-            let (limit, cause) = match upload.pump.waiting {
-                End::Source => (limits.body_timeout, Cause::BodyTimeout),
-                End::Sink => (limits.send_timeout, Cause::SendStalled),
-            };
-            (wait.progress.map(|since| since + limit), cause)
+            let moved = std::mem::replace(&mut wait.moved, upload.pump.moved) != upload.pump.moved;
+            *wait.progress.insert(wait.progress.filter(|_| !moved).unwrap_or(now))
         };
-        // A limit that is off still has the others, and a look now and then.
-        let far = now + Duration::from_secs(3600);
-        let (deadline, cause) = self.earliest(journal, own.unwrap_or(far), cause);
+        let (deadline, cause) = self.earliest(journal, since + limit, cause);
         if deadline <= now { Err(cause) } else { Ok(deadline) }
+    }
+
+    /// How long what is waited for may take.
+    fn limit(&self, upload: &Upload) -> (Duration, Cause) {
+        if upload.is_over() {
+            // Where it is off, the others still hold.
+            return (self.route.spec.first_byte_timeout.unwrap_or(FOREVER), Cause::FirstByteTimeout);
+        }
+        let limits = &self.thread.snapshot().spec.limits;
+        match upload.pump.waiting {
+            End::Source => (limits.body_timeout, Cause::BodyTimeout),
+            End::Sink => (limits.send_timeout, Cause::SendStalled),
+        }
     }
 }
 
