@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -80,18 +80,15 @@ def closed_port() -> list[str]:
 @contextmanager
 def full_backlog() -> Iterator[str]:
     """An address at which connecting neither succeeds nor fails: its queue of connections is full."""
-    with socket.socket() as listener:
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        waiting = []
         for _ in range(4):
-            sock = socket.socket()
+            sock = stack.enter_context(socket.socket())
             sock.settimeout(0)
             sock.connect_ex(listener.getsockname())
-            waiting.append(sock)
         yield f"127.0.0.1:{listener.getsockname()[1]}"
-        for sock in waiting:
-            sock.close()
 
 
 _LARGE = get(method="POST", body=b"x" * 30_000_000)

@@ -15,7 +15,7 @@ SENT = (
     "X-Forwarded-Prefix: /x", "X-Real-IP: 9.9.9.9", "Forwarded: for=9.9.9.9;proto=https", "Via: 1.1 front", "X-Request-Id: abc-123",
 )  # fmt: skip
 
-TRUSTED = {"trusted_proxies": ["127.0.0.0/8"]}
+TRUSTED: dict[str, Any] = {"trusted_proxies": ["127.0.0.0/8"]}
 
 
 def received(*lines: str, start: str = "GET / HTTP/1.1", host: str = "good.example:8080", **keys: Any) -> Message:

@@ -228,3 +228,36 @@ def test_a_server_is_read_no_faster_than_the_client_reads() -> None:
         assert sent < 50_000_000, "it was stopped by what the two sockets and the gateway's buffers hold"
         with pytest.raises(Ended):
             client.response()
+
+
+def test_a_client_is_read_no_faster_than_the_server_reads() -> None:
+    sent = 0
+
+    def deaf(conversation: Conversation) -> None:
+        conversation.request_head()
+        done.wait(5)
+
+    done = threading.Event()
+    with Backend(deaf) as backend, gateway(backend) as running, Client(running.address) as client:
+        client.send(get("/", "Content-Length: 1000000000", method="POST"))
+        client.sock.settimeout(0.3)
+        try:
+            while sent < 200_000_000:
+                client.send(b"x" * 100_000)
+                sent += 100_000
+        except TimeoutError:
+            done.set()
+        assert sent < 50_000_000, "it was stopped by what the two sockets and the gateway's buffers hold"
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize(("size", "status"), [(1024, 200), (1025, 413), (100_000, 413)])
+def test_content_may_be_as_large_as_its_limit_and_no_larger(framing: str, size: int, status: int) -> None:
+    with Backend() as backend, gateway(backend, limits={"max_body": "1KiB"}) as running, Client(running.address) as client:
+        client.send(_post(b"x" * size, framing))
+        answer = client.response()
+        assert answer.status == status
+        whole = [request.body for request in backend.requests]
+        assert whole == ([b"x" * size] if status == 200 else [])
+        if status == 413:
+            assert (answer.get(b"connection"), client.to_the_end()) == (b"close", b"")

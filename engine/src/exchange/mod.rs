@@ -46,7 +46,7 @@ pub trait Front: Source + Sink {
     fn respond(&mut self, reply: &Reply<'_>);
     /// Writes a whole response of the gateway's own; `keep_alive` as in [`Reply`].
     fn answer(&mut self, answer: &Answer, keep_alive: bool);
-    /// Ready when the client has gone. Reads no content, and is only polled while none is awaited.
+    /// Ready when the client has gone. Takes no content away, though it may read some ahead; only polled while none is awaited.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// From here on both directions are raw.
     fn start_tunnel(&mut self);

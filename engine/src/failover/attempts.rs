@@ -181,7 +181,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
             if let Poll::Ready(called) = place.poll(cx) {
                 return Poll::Ready(Ok(called));
             }
-            if front.request().length == crate::message::Length::None && front.poll_gone(cx).is_ready() {
+            if front.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Cause::ClientAbort));
             }
             timer.poll(cx).map(|()| {
@@ -243,13 +243,12 @@ impl<T: Transport> Attempts<'_, '_, T> {
             max_head: usize::try_from(self.thread.snapshot().spec.limits.max_head).unwrap_or(usize::MAX),
         };
         let mut opening = std::pin::pin!(self.transport.open(endpoint, fresh, &limits));
-        let watches = front.request().length == crate::message::Length::None;
         let mut armed = None;
         poll_fn(|cx| {
             if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
                 return Poll::Ready(opened);
             }
-            if watches && front.poll_gone(cx).is_ready() {
+            if front.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Cause::ClientAbort));
             }
             let cause = *armed.get_or_insert_with(|| {
