@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::buffer::Buffers;
+use super::buffer::{Buffers, SMALL};
 use super::connection::{Connection, Stream};
 use super::encoder::Framing;
 use super::request;
@@ -77,7 +77,7 @@ impl<S: Stream> ClientSide<S> {
     /// A connection as accepted.
     pub fn new(stream: S, buffers: Rc<Buffers>, half_close: bool) -> Self {
         Self {
-            connection: Connection::new(stream, buffers),
+            connection: Connection::new(stream, buffers, SMALL),
             request: RequestHead::default(),
             touched: false,
             keep_alive: false,

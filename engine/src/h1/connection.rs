@@ -44,8 +44,8 @@ pub struct Connection<S> {
 
 impl<S: Stream> Connection<S> {
     /// A connection on which nothing has happened.
-    pub fn new(stream: S, buffers: Rc<Buffers>) -> Self {
-        Self { stream, input: Buffer::new(buffers), decoder: Decoder::ended(), encoder: Encoder::new(), allowance: u64::MAX }
+    pub fn new(stream: S, buffers: Rc<Buffers>, class: usize) -> Self {
+        Self { stream, input: Buffer::new(buffers, class), decoder: Decoder::ended(), encoder: Encoder::new(), allowance: u64::MAX }
     }
 
     /// The stream itself, for its options.
@@ -64,14 +64,9 @@ impl<S: Stream> Connection<S> {
         self.input.is_empty()
     }
 
-    /// Gives buffers that hold nothing back to the thread.
-    pub fn release(&mut self) {
-        self.input.release();
-        self.encoder.release();
-    }
-
     pub(super) fn start_reading(&mut self, length: Length, allowance: u64) {
         self.decoder.start(length);
+        self.input.restart();
         self.allowance = allowance;
     }
 

@@ -204,7 +204,7 @@ mod tests {
     fn decode(wire: &[u8], step: usize) -> Result<(Vec<u8>, Vec<u8>, usize), Malformed> {
         let mut decoder = Decoder::ended();
         decoder.start(Length::Framed);
-        let mut input = Buffer::new(Rc::default());
+        let mut input = Buffer::new(Rc::default(), super::super::buffer::SMALL);
         let mut content = Vec::new();
         for part in wire.chunks(step) {
             input.push(part);

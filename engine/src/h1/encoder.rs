@@ -85,13 +85,6 @@ impl Encoder {
         self.held.is_empty() && self.state == State::Ended
     }
 
-    /// Gives the memory of what was held back, once it is sent.
-    pub(super) fn release(&mut self) {
-        if self.held.is_empty() {
-            self.held = Vec::new();
-        }
-    }
-
     pub(super) fn poll_send<S: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,

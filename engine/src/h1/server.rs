@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::buffer::Buffers;
+use super::buffer::{Buffers, MEDIUM};
 use super::connection::{Connection, Stream};
 use super::encoder::Framing;
 use super::response;
@@ -32,7 +32,7 @@ impl<S: Stream> ServerSide<S> {
     /// An idle connection; `kept` if it served before.
     pub fn new(stream: S, buffers: Rc<Buffers>, max_head: usize, kept: bool) -> Self {
         Self {
-            connection: Connection::new(stream, buffers),
+            connection: Connection::new(stream, buffers, MEDIUM),
             response: ResponseHead::default(),
             scanner: Scanner::default(),
             max_head,
