@@ -1,7 +1,9 @@
 """A gateway in this process, between raw clients and recording servers."""
 
 import json
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import forebay
 from forebay.gateway import Running
 
 from .backend import Backend
-from .wire import Client, Message, get
+from .wire import WAIT, Client, Message, get
 
 Keys = Mapping[str, Any]
 
@@ -73,4 +75,13 @@ def refused(client: Client) -> Message:
     return answer
 
 
-__all__ = ["Backend", "Client", "cause", "gateway", "get", "probe", "problem", "records", "refused"]
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until what the engine reports satisfies a condition; it is asked anew every few milliseconds."""
+    look = threading.Event()
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < deadline
+        look.wait(0.002)
+
+
+__all__ = ["Backend", "Client", "cause", "gateway", "get", "probe", "problem", "records", "refused", "wait_until"]

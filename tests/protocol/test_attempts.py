@@ -1,8 +1,6 @@
 """Which requests are asked again, of whom, and which never are. The judges are the servers' logs."""
 
 import threading
-import time
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -11,8 +9,8 @@ from forebay.gateway import Running
 
 from .backend import Backend, Conversation, answers, echo
 from .faults import closed_port, full_backlog
-from .harness import cause, gateway, get
-from .wire import WAIT, Client, Message, ok
+from .harness import cause, gateway, get, wait_until
+from .wire import Client, Message, ok
 
 IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]
 
@@ -224,12 +222,3 @@ def test_a_client_that_goes_while_its_request_queues_is_not_asked_for(method: st
         go.set()
         assert first.response().body == b"done"
         assert [request.target for request in backend.requests] == [b"/first"]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Until what the engine reports satisfies a condition; it is asked anew every few milliseconds."""
-    look = threading.Event()
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline
-        look.wait(0.002)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .backend import Backend, Conversation, answers, echo
-from .harness import cause, gateway, get, problem, records, refused
+from .harness import cause, gateway, get, problem, records, refused, wait_until
 from .wire import Client, ok
 
 
@@ -104,7 +104,7 @@ def test_a_client_that_goes_takes_its_request_to_the_server_with_it(behind: byte
             client.send(get("/first") + behind)
             backend.wait(lambda backend: b"/first" in backend.log)
         backend.wait_over()
-        assert running.statistics().exchanges.running == 0
+        wait_until(lambda: running.statistics().exchanges.running == 0)
         assert b"/pipelined" not in backend.log
     first = records(log)[0]
     assert (first["status"], first["origin"], first["cause"]) == (499, "client", "client_abort")

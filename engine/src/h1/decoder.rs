@@ -260,6 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn trailers_have_a_limit_however_they_arrive() {
+        let wire = |size: usize| [b"0\r\nX: ".to_vec(), vec![b'y'; size], b"\r\n\r\n".to_vec()].concat();
+        for step in [1000, 20_000, 50_000] {
+            assert!(decode(&wire(16_000), step).is_ok());
+            assert!(decode(&wire(17_000), step).is_err(), "in steps of {step}");
+        }
+    }
+
+    #[test]
     fn a_size_line_without_end_is_refused() {
         assert!(decode(&[b'0'; 2000], 2000).is_err());
         let mut long = b"5;".to_vec();

@@ -82,6 +82,17 @@ mod tests {
     }
 
     #[test]
+    fn a_declared_length_is_known_also_where_no_content_follows() {
+        for (head, declared) in [
+            ("HTTP/1.1 304 Not Modified\r\nContent-Length: 0005\r\n\r\n", Some(5)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 05\r\n\r\n", Some(5)),
+            ("HTTP/1.1 200 OK\r\n\r\n", None),
+        ] {
+            assert_eq!(read(head).unwrap().declared, declared, "{head:?}");
+        }
+    }
+
+    #[test]
     fn a_reason_may_be_missing() {
         assert!(read("HTTP/1.1 200\r\n\r\n").unwrap().reason.is_empty());
         assert_eq!(read("HTTP/1.1 299 So so\r\n\r\n").map(|head| head.reason.get(&head.fields.bytes).to_vec()), Ok(b"So so".to_vec()));
