@@ -16,16 +16,20 @@ use tokio::time::{Instant, sleep};
 /// The driver never sleeps shorter than this, so that many different deadlines share a wake-up.
 pub const GRAIN: Duration = Duration::from_millis(10);
 
-/// The driver never sleeps longer than this, so that a limit of a second or more needs no wake-up of its own.
-const REST: Duration = Duration::from_secs(1);
+/// The driver looks at the clock at least at each multiple of this, so that limits of a second or more need no wake-up of their own. A power
+/// of two of milliseconds is a boundary in tokio's timer wheel on each of its levels; other durations cost it a second wake-up.
+const REST: Duration = Duration::from_millis(1024);
 
 /// A wait took longer than its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed;
 
+#[derive(Default)]
 struct Entry {
     deadline: Option<Instant>,
     waker: Option<Waker>,
+    /// The deadline has passed.
+    fired: bool,
     /// It bounds a connection that nothing runs on.
     idle: bool,
 }
@@ -48,6 +52,7 @@ impl Table {
             let Some(deadline) = entry.deadline else { continue };
             if deadline <= now {
                 entry.deadline = None;
+                entry.fired = true;
                 self.armed -= 1;
                 due.extend(entry.waker.take());
             } else if earliest.is_none_or(|known| deadline < known) {
@@ -56,15 +61,30 @@ impl Table {
         }
         (due, earliest)
     }
+
+    fn slot(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry::default());
+            self.entries.len() as u32 - 1
+        })
+    }
 }
 
 /// All the limits of one thread.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Timers {
     table: Rc<RefCell<Table>>,
+    /// When the runtime's own clock started.
+    begun: Instant,
 }
 
 impl Timers {
+    /// For a runtime that was built right after `begun`.
+    #[must_use]
+    pub fn new(begun: Instant) -> Self {
+        Self { table: Rc::default(), begun }
+    }
+
     /// A limit that is not yet running.
     #[must_use]
     pub fn timer(&self) -> Timer {
@@ -83,6 +103,7 @@ impl Timers {
         let table = &mut *table;
         for entry in table.entries.iter_mut().filter(|entry| entry.idle) {
             if entry.deadline.take().is_some() {
+                entry.fired = true;
                 table.armed -= 1;
                 due.extend(entry.waker.take());
             }
@@ -90,6 +111,12 @@ impl Timers {
         for waker in due {
             waker.wake();
         }
+    }
+
+    /// The next multiple of `REST` of the runtime's clock.
+    fn rest(&self, now: Instant) -> Instant {
+        let passed = now.saturating_duration_since(self.begun).as_millis() / REST.as_millis();
+        self.begun + REST * (passed as u32 + 1)
     }
 
     /// Drives the limits; runs for as long as the thread does.
@@ -102,7 +129,8 @@ impl Timers {
             }
             // Something armed within the last second may be followed by more: keep the slow rhythm until all is quiet.
             let idle = self.table.borrow().armed == 0;
-            let next = earliest.map_or(now + REST, |at| at.clamp(now + GRAIN, now + REST));
+            let rest = self.rest(now);
+            let next = earliest.map_or(rest, |at| at.max(now + GRAIN).min(rest));
             self.table.borrow_mut().next_scan = if idle { None } else { Some(next) };
             let mut pause = std::pin::pin!(sleep(next - now));
             std::future::poll_fn(|cx| {
@@ -145,14 +173,10 @@ impl Timer {
     fn arm(&mut self, deadline: Instant, idle: bool) {
         let mut table = self.timers.table.borrow_mut();
         let table = &mut *table;
-        let slot = *self.slot.get_or_insert_with(|| {
-            table.free.pop().unwrap_or_else(|| {
-                table.entries.push(Entry { deadline: None, waker: None, idle });
-                table.entries.len() as u32 - 1
-            })
-        });
+        let slot = *self.slot.get_or_insert_with(|| table.slot());
         let Some(entry) = table.entries.get_mut(slot as usize) else { return };
         entry.idle = idle;
+        entry.fired = false;
         if entry.deadline.replace(deadline).is_none() {
             table.armed += 1;
         }
@@ -164,27 +188,44 @@ impl Timer {
         }
     }
 
+    /// Waits for the limit, and then for it to be set again.
+    pub fn poll_again(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let result = self.poll(cx);
+        let mut table = self.timers.table.borrow_mut();
+        if let Some(entry) = self.slot.and_then(|slot| table.entries.get_mut(slot as usize)) {
+            entry.fired = false;
+        }
+        result
+    }
+
     /// Stops the limit.
     pub fn clear(&mut self) {
         if let Some(slot) = self.slot.take() {
             let mut table = self.timers.table.borrow_mut();
             let table = &mut *table;
             if let Some(entry) = table.entries.get_mut(slot as usize) {
-                if entry.deadline.take().is_some() {
+                if entry.deadline.is_some() {
                     table.armed -= 1;
                 }
-                entry.waker = None;
+                *entry = Entry::default();
             }
             table.free.push(slot);
         }
     }
 
-    /// Whether the limit is over; a limit that was never set never is.
+    /// Whether the limit runs.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        let table = self.timers.table.borrow();
+        self.slot.and_then(|slot| table.entries.get(slot as usize)).is_some_and(|entry| entry.deadline.is_some())
+    }
+
+    /// Whether the limit is over; one that was not set since it last was is waited for.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(slot) = self.slot else { return Poll::Pending };
         let mut table = self.timers.table.borrow_mut();
+        let slot = *self.slot.get_or_insert_with(|| table.slot());
         let Some(entry) = table.entries.get_mut(slot as usize) else { return Poll::Pending };
-        if entry.deadline.is_none() {
+        if entry.fired {
             return Poll::Ready(());
         }
         if !entry.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
@@ -228,7 +269,7 @@ mod tests {
     use super::*;
 
     async fn with_driver<T>(test: impl AsyncFnOnce(Timers) -> T) -> T {
-        let timers = Timers::default();
+        let timers = Timers::new(Instant::now());
         tokio::select! {
             () = timers.clone().drive() => unreachable!(),
             output = test(timers) => output,
@@ -273,6 +314,28 @@ mod tests {
             }
             std::future::poll_fn(|cx| timer.poll(cx)).await;
             assert!(start.elapsed() >= Duration::from_secs(8));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_a_limit_that_is_set_later_ends_with_it() {
+        with_driver(async |timers| {
+            let timer = RefCell::new(timers.timer());
+            let start = Instant::now();
+            let waiter = async {
+                for _ in 0..2 {
+                    std::future::poll_fn(|cx| timer.borrow_mut().poll_again(cx)).await;
+                }
+            };
+            let setter = async {
+                timer.borrow_mut().set(Instant::now() + Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                assert!(!timer.borrow().is_set());
+                timer.borrow_mut().set(Instant::now() + Duration::from_millis(100));
+            };
+            tokio::join!(waiter, setter);
+            assert!(start.elapsed() >= Duration::from_millis(3100));
         })
         .await;
     }

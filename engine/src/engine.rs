@@ -25,9 +25,6 @@ use crate::snapshot::{DeltaSpec, ListenerSpec, SnapshotSpec};
 use crate::statistics::Statistics;
 use crate::upstream::idle::KEPT_FOR;
 
-/// How often a thread looks after idle connections to endpoints.
-const SWEEP: Duration = Duration::from_secs(1);
-
 /// What a thread is told.
 enum Command {
     /// Accept on this socket, until its word changes.
@@ -266,9 +263,10 @@ fn hand_out(listening: &mut Listening, commands: &[mpsc::UnboundedSender<Command
 }
 
 fn run_thread(index: usize, shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) {
+    let begun = Instant::now();
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default());
     match built {
-        Ok(runtime) => runtime.block_on(run_local(Rc::new(Thread::new(index, shared)), commands)),
+        Ok(runtime) => runtime.block_on(run_local(Rc::new(Thread::new(index, shared, begun)), commands)),
         Err(error) => eprintln!("forebay: thread {index} cannot start: {error}"),
     }
 }
@@ -276,7 +274,8 @@ fn run_thread(index: usize, shared: Arc<Shared>, commands: mpsc::UnboundedReceiv
 async fn run_local(thread: Rc<Thread>, mut commands: mpsc::UnboundedReceiver<Command>) {
     drop(tokio::task::spawn_local(thread.timers().clone().drive()));
     drop(tokio::task::spawn_local(unpark(Rc::clone(&thread))));
-    drop(tokio::task::spawn_local(sweep(Rc::clone(&thread))));
+    let sweeper = Rc::clone(&thread);
+    drop(tokio::task::spawn_local(async move { sweeper.sweep().await }));
     if thread.logs() {
         let thread = Rc::clone(&thread);
         drop(tokio::task::spawn_local(async move { thread.drain_log().await }));
@@ -303,18 +302,5 @@ async fn unpark(thread: Rc<Thread>) {
     loop {
         let parked = thread.lot().next().await;
         serve::spawn(&thread, parked);
-    }
-}
-
-/// Closes idle connections to endpoints that are too old or were closed from afar. Quiet while there are none.
-async fn sweep(thread: Rc<Thread>) {
-    loop {
-        tokio::time::sleep(SWEEP).await;
-        let now = Instant::now();
-        for pool in thread.snapshot().pools.values() {
-            for endpoint in &pool.endpoints {
-                endpoint.idle.sweep(thread.index(), now);
-            }
-        }
     }
 }

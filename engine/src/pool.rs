@@ -123,10 +123,14 @@ impl Pool {
         };
         // Another thread may take the last place first: look again, as often as there are endpoints to lose.
         for _ in 0..=self.endpoints.len() {
-            let Some(index) = self.policy.pick(self.spec.seed, turn, |index| eligible(index) && has_room(index)) else { break };
+            let picked = self.policy.pick(self.spec.seed, turn, |index| eligible(index) && has_room(index));
+            let Some((index, passed)) = picked else { break };
             if let Some(endpoint) = self.endpoints.get(index)
                 && endpoint.try_begin(self.cap)
             {
+                if passed > 0 {
+                    self.state.turn.fetch_add(passed, Ordering::Relaxed);
+                }
                 return Ok(Lease { pool: Some(Arc::clone(self)), endpoint: Arc::clone(endpoint) });
             }
         }

@@ -45,7 +45,7 @@ def test_only_who_is_eligible_and_weighs_something_is_picked(pool: tuple[list[in
     picks = {
         random(weights, eligible, seed, number),
         weighted_random(weights, eligible, seed, number),
-        WeightedRoundRobin(weights).pick(eligible, number),
+        (WeightedRoundRobin(weights).pick(eligible, number) or (None, number))[0],
     }
     assert picks <= able(weights, eligible) if able(weights, eligible) else picks == {None}
 
@@ -62,7 +62,9 @@ def test_each_endpoint_has_exactly_its_turns_in_a_cycle(weights: list[int]) -> N
 def test_any_stretch_of_one_cycle_is_shared_in_proportion(weights: list[int], start: int) -> None:
     policy = WeightedRoundRobin(weights)
     length = len(policy.cycle)
-    picks = Counter(policy.pick([True] * len(weights), number) for number in range(start, start + length))
+    picks = Counter(policy.cycle[number % length] for number in range(start, start + length))
+    everyone = [True] * len(weights)
+    assert all(policy.pick(everyone, number) == (policy.cycle[number % length], number + 1) for number in range(start, start + length))
     assert all(picks[index] * sum(weights) == weight * length for index, weight in enumerate(weights))
 
 
@@ -78,16 +80,22 @@ def test_turns_are_spread_evenly_and_not_taken_in_a_row(weights: list[int]) -> N
 
 def test_equal_weights_are_plain_turns() -> None:
     policy = WeightedRoundRobin([7, 7, 7])
-    assert [policy.pick([True] * 3, number) for number in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    assert [policy.pick([True] * 3, number) for number in range(4)] == [(0, 1), (1, 2), (2, 3), (0, 4)]
 
 
 def test_the_turns_are_those_that_nginx_documents() -> None:
     assert cycle([5, 1, 1]) == [0, 0, 1, 0, 2, 0, 0]
 
 
-def test_who_may_not_be_picked_leaves_the_turn_to_the_next() -> None:
+def test_the_others_share_what_an_ineligible_one_leaves() -> None:
     policy = WeightedRoundRobin([1, 1, 1])
-    assert [policy.pick([True, False, True], number) for number in range(4)] == [0, 2, 2, 0]
+    picks, number = [], 0
+    for _ in range(6):
+        picked = policy.pick([True, False, True], number)
+        assert picked is not None
+        index, number = picked
+        picks.append(index)
+    assert picks == [0, 2, 0, 2, 0, 2]
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 1], [3, 1], [10, 0, 5, 1]])

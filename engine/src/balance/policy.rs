@@ -30,16 +30,17 @@ impl Policy {
         }
     }
 
-    /// The endpoint of pick number `turn`, among those that are eligible; `None` when none is.
-    pub fn pick(&self, seed: u64, turn: u64, eligible: impl Fn(usize) -> bool) -> Option<usize> {
+    /// The endpoint of pick number `turn`, among those that are eligible, and how many turns it passed by, which are then used up too:
+    /// otherwise the endpoint behind an ineligible one would take all of its share. `None` when nobody is eligible.
+    pub fn pick(&self, seed: u64, turn: u64, eligible: impl Fn(usize) -> bool) -> Option<(usize, u64)> {
         match self {
             Self::WeightedRoundRobin(cycle) => {
                 let start = usize::try_from(turn.checked_rem(cycle.len() as u64)?).ok()?;
                 let (before, after) = cycle.split_at_checked(start)?;
-                after.iter().chain(before).map(|index| *index as usize).find(|index| eligible(*index))
+                (0..).zip(after.iter().chain(before)).map(|(passed, index)| (*index as usize, passed)).find(|(index, _)| eligible(*index))
             }
-            Self::WeightedRandom(weights) => choose(seed, turn, weights, eligible, u64::from),
-            Self::Random(weights) => choose(seed, turn, weights, eligible, |weight| u64::from(weight.min(1))),
+            Self::WeightedRandom(weights) => choose(seed, turn, weights, eligible, u64::from).map(|index| (index, 0)),
+            Self::Random(weights) => choose(seed, turn, weights, eligible, |weight| u64::from(weight.min(1))).map(|index| (index, 0)),
         }
     }
 }
@@ -113,7 +114,7 @@ mod tests {
 
     fn picks(spec: PolicySpec, weights: &[u32], count: u64) -> Vec<usize> {
         let policy = Policy::new(spec, weights);
-        (0..count).filter_map(|turn| policy.pick(7, turn, |_| true)).collect()
+        (0..count).filter_map(|turn| policy.pick(7, turn, |_| true)).map(|(index, _)| index).collect()
     }
 
     #[test]
@@ -144,12 +145,26 @@ mod tests {
         for spec in [PolicySpec::WeightedRoundRobin, PolicySpec::WeightedRandom, PolicySpec::Random] {
             let policy = Policy::new(spec, &[3, 1, 2]);
             for turn in 0..1000 {
-                assert_ne!(policy.pick(1, turn, |index| index != 1), Some(1));
+                assert_ne!(policy.pick(1, turn, |index| index != 1).unwrap().0, 1);
                 assert_eq!(policy.pick(1, turn, |_| false), None);
             }
             assert_eq!(Policy::new(spec, &[]).pick(1, 0, |_| true), None);
             assert_eq!(Policy::new(spec, &[0, 0]).pick(1, 0, |_| true), None);
         }
+    }
+
+    #[test]
+    fn the_others_share_what_an_ineligible_one_leaves() {
+        let policy = Policy::new(PolicySpec::WeightedRoundRobin, &[1, 1, 1]);
+        let mut turn = 0;
+        let picks: Vec<_> = (0..6)
+            .map(|_| {
+                let (index, passed) = policy.pick(1, turn, |index| index != 1).unwrap();
+                turn += 1 + passed;
+                index
+            })
+            .collect();
+        assert_eq!(picks, [0, 2, 0, 2, 0, 2]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::snapshot::LimitsSpec;
 use crate::upstream::connect::Http1;
 
 /// A connection that has been quiet for that long gives up its task and its buffers.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(250);
 
 /// While the engine ends, a connection without a request waits only that long for one that is on its way.
 const LAST_CALL: Duration = Duration::from_millis(100);

@@ -31,6 +31,9 @@ impl Deref for View {
     }
 }
 
+/// How often a thread looks after idle connections to endpoints.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// A record waits that long for others before they are written together.
 const LOG_DELAY: Duration = Duration::from_millis(100);
 
@@ -44,22 +47,25 @@ pub struct Thread {
     log: Option<RefCell<LogBuffer>>,
     /// When to hand over what was logged.
     log_timer: RefCell<Timer>,
+    /// When to look after idle connections to endpoints.
+    sweep_timer: RefCell<Timer>,
     /// The snapshot as this thread last saw it; counted once per thread, not once per request.
     view: RefCell<View>,
     seen: Cell<u64>,
 }
 
 impl Thread {
-    /// For the thread of that number.
+    /// For the thread of that number, whose runtime is built right after `begun`.
     #[must_use]
-    pub fn new(index: usize, shared: Arc<Shared>) -> Self {
-        let timers = Timers::default();
+    pub fn new(index: usize, shared: Arc<Shared>, begun: Instant) -> Self {
+        let timers = Timers::new(begun);
         let snapshot = shared.load();
         Self {
             index,
             lot: Lot::new(timers.clone()),
             log: shared.log.as_ref().map(|log| RefCell::new(log.buffer())),
             log_timer: RefCell::new(timers.timer()),
+            sweep_timer: RefCell::new(timers.timer()),
             seen: Cell::new(snapshot.spec.number),
             view: RefCell::new(View(Rc::new(snapshot))),
             buffers: Rc::default(),
@@ -137,6 +143,31 @@ impl Thread {
         id
     }
 
+    /// A connection to an endpoint has become idle: it is looked after until it is used or closed.
+    pub fn expect_sweep(&self) {
+        let mut timer = self.sweep_timer.borrow_mut();
+        if !timer.is_set() {
+            timer.set(Instant::now() + SWEEP);
+        }
+    }
+
+    /// Closes idle connections to endpoints that are too old or were closed from afar, for as long as the thread runs.
+    pub async fn sweep(&self) {
+        loop {
+            std::future::poll_fn(|cx| self.sweep_timer.borrow_mut().poll_again(cx)).await;
+            let now = Instant::now();
+            let mut left = false;
+            for pool in self.snapshot().pools.values() {
+                for endpoint in &pool.endpoints {
+                    left |= endpoint.idle.sweep(self.index, now);
+                }
+            }
+            if left {
+                self.expect_sweep();
+            }
+        }
+    }
+
     /// Whether records are written at all.
     #[must_use]
     pub fn logs(&self) -> bool {
@@ -157,8 +188,7 @@ impl Thread {
     /// Hands over what was logged soon after it was, for as long as the thread runs.
     pub async fn drain_log(&self) {
         loop {
-            std::future::poll_fn(|cx| self.log_timer.borrow_mut().poll(cx)).await;
-            self.log_timer.borrow_mut().clear();
+            std::future::poll_fn(|cx| self.log_timer.borrow_mut().poll_again(cx)).await;
             self.flush_log();
         }
     }

@@ -82,6 +82,7 @@ impl Transport for Http1<'_> {
 
     fn keep(&self, endpoint: &Arc<Endpoint>, back: Self::Back) {
         endpoint.idle.keep(self.thread.index(), back.into_stream());
+        self.thread.expect_sweep();
     }
 }
 

@@ -96,11 +96,12 @@ impl Idle {
         }
     }
 
-    /// Closes a thread's connections that were closed from afar or have been idle for too long.
-    pub fn sweep(&self, thread: usize, now: Instant) {
-        let Some(list) = self.threads.get(thread) else { return };
+    /// Closes a thread's connections that were closed from afar or have been idle for too long; says whether any are left.
+    pub fn sweep(&self, thread: usize, now: Instant) -> bool {
+        let Some(list) = self.threads.get(thread) else { return false };
         let mut list = lock(list);
         list.retain_mut(|kept| now.saturating_duration_since(kept.since) < KEPT_FOR && kept.socket.is_quiet());
+        !list.is_empty()
     }
 
     /// Connections open, idle ones included.

@@ -60,11 +60,17 @@ class WeightedRoundRobin:
     def __init__(self, weights: Sequence[int]) -> None:
         self.cycle = cycle(reduced(weights))
 
-    def pick(self, eligible: Sequence[bool], number: int) -> int | None:
-        """The pick of that number (from 0); None where no endpoint is eligible."""
+    def pick(self, eligible: Sequence[bool], number: int) -> tuple[int, int] | None:
+        """The pick of that number (from 0) and the number of the next pick; None where no endpoint is eligible.
+
+        Turns that are passed by are used up: otherwise the endpoint behind an ineligible one would take all of its share.
+        """
         length = len(self.cycle)
-        turns = (self.cycle[(number + step) % length] for step in range(length))
-        return next((index for index in turns if eligible[index]), None)
+        for step in range(length):
+            index = self.cycle[(number + step) % length]
+            if eligible[index]:
+                return index, number + step + 1
+        return None
 
 
 def reduced(weights: Sequence[int]) -> list[int]:
