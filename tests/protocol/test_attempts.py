@@ -2,6 +2,8 @@
 
 import threading
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from forebay.gateway import Running
 
 from .backend import Backend, Conversation, answers, echo
 from .faults import closed_port, full_backlog
-from .harness import cause, gateway, get, wait_until
+from .harness import cause, gateway, get, records, wait_until
 from .wire import Client, Message, ok
 
 IDEMPOTENT = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]
@@ -222,3 +224,18 @@ def test_a_client_that_goes_while_its_request_queues_is_not_asked_for(method: st
         go.set()
         assert first.response().body == b"done"
         assert [request.target for request in backend.requests] == [b"/first"]
+
+
+def test_what_ends_the_wait_for_another_endpoint_is_the_cause_and_not_the_attempt_before(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    keys: dict[str, Any] = {"pool": {"max_inflight": 1}, "access_log": str(log)}
+    with Backend(Conversation.drain) as backend, gateway(closed_port()[0], backend, **keys) as running, Client(running.address) as first:
+        first.send(get("/first"))
+        backend.wait(lambda backend: backend.log)
+        with Client(running.address) as second:
+            second.send(get("/second"))
+            wait_until(lambda: running.pools["app"].statistics().queue.waiting == 1)
+        wait_until(lambda: running.pools["app"].statistics().queue.waiting == 0)
+    found = [record for record in records(log) if record["target"] == "/second"]
+    assert [(record["status"], record["cause"]) for record in found] == [(499, "client_abort")]
+    assert [attempt["outcome"] for attempt in found[0]["attempts"]] == ["connect_refused"]

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::patience::Wait;
 use super::upload::Upload;
 use crate::balance::queue::Waiting;
 use crate::clock::Timer;
-use crate::exchange::body::{PumpError, SourceError, Waiting as End};
+use crate::exchange::body::{PumpError, SourceError};
 use crate::exchange::client::Client;
 use crate::exchange::forward::Outgoing;
 use crate::exchange::journal::Journal;
@@ -24,9 +25,6 @@ use crate::pool::{Lease, Pool, Unpicked};
 use crate::record::{Cause, Origin};
 use crate::route::Route;
 use crate::server::thread::Thread;
-
-/// Longer than any wait.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// What one exchange's attempts are made with.
 pub struct Attempts<'a, 't, T> {
@@ -81,7 +79,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
             let lease = match self.admit(front, journal, &tried, &mut timer).await {
                 Ok(lease) => lease,
                 // Everybody was asked: the last answer of theirs says more than that.
-                Err(cause) => return Err(journal.cause.filter(|_| !tried.is_empty()).unwrap_or(cause)),
+                Err(cause @ (Cause::PoolEmpty | Cause::PoolUnresolved)) => return Err(journal.cause.unwrap_or(cause)),
+                Err(cause) => return Err(cause),
             };
             let endpoint = Arc::clone(lease.endpoint());
             let begun = Instant::now();
@@ -194,13 +193,6 @@ impl<T: Transport> Attempts<'_, '_, T> {
         .await
     }
 
-    /// The nearest of a wait's own limit and those of the whole exchange, and the cause that goes with it.
-    fn earliest(&self, journal: &Journal<'_>, own: Instant, cause: Cause) -> (Instant, Cause) {
-        let route = self.route.spec.timeout.map(|timeout| (journal.started + timeout, Cause::RequestTimeout));
-        let total = self.total.map(|total| (total, Cause::TotalTimeout));
-        route.into_iter().chain(total).fold((own, cause), |best, other| if other.0 < best.0 { other } else { best })
-    }
-
     /// Asks one endpoint; a kept connection that fails without a word is replaced once by a fresh one.
     async fn attempt<F: Front>(
         &self,
@@ -285,7 +277,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
         back: &mut T::Back,
         timer: &mut Timer,
     ) -> Result<(), Cause> {
-        let mut wait = Wait { sent: None, moved: 0, progress: None, send_failed: false };
+        let mut wait = Wait::default();
+        let mut send_failed = false;
         timer.clear();
         // The limit that the timer was set by: a shorter one that comes to hold meanwhile sets it anew.
         let mut armed: Option<Duration> = None;
@@ -300,7 +293,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     Poll::Ready(Err(PumpError::Sink(_))) => {
                         // The server may have answered before it stopped reading.
                         upload.stop();
-                        wait.send_failed = true;
+                        send_failed = true;
                         armed = None;
                     }
                     // From here on the server's time runs, not the client's.
@@ -326,7 +319,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
                     Poll::Ready(Err(cause)) => {
                         let broke = matches!(cause, Cause::ClosedBeforeResponse | Cause::ResetBeforeResponse);
-                        return Poll::Ready(Err(if wait.send_failed && broke { Cause::SendFailed } else { cause }));
+                        return Poll::Ready(Err(if send_failed && broke { Cause::SendFailed } else { cause }));
                     }
                     Poll::Pending => break,
                 }
@@ -353,43 +346,6 @@ impl<T: Transport> Attempts<'_, '_, T> {
         let switched = back.response().fields.first(b"upgrade");
         asked.zip(switched).is_some_and(|(asked, switched)| asked.eq_ignore_ascii_case(switched))
     }
-
-    /// When to look at the clock again, or which limit has passed.
-    fn patience(&self, journal: &Journal<'_>, upload: &Upload, wait: &mut Wait) -> Result<Instant, Cause> {
-        let now = Instant::now();
-        let (limit, cause) = self.limit(upload);
-        let since = if upload.is_over() {
-            *wait.sent.get_or_insert(now)
-        } else {
-            let moved = std::mem::replace(&mut wait.moved, upload.pump.moved) != upload.pump.moved;
-            *wait.progress.insert(wait.progress.filter(|_| !moved).unwrap_or(now))
-        };
-        let (deadline, cause) = self.earliest(journal, since + limit, cause);
-        if deadline <= now { Err(cause) } else { Ok(deadline) }
-    }
-
-    /// How long what is waited for may take.
-    fn limit(&self, upload: &Upload) -> (Duration, Cause) {
-        if upload.is_over() {
-            // Where it is off, the others still hold.
-            return (self.route.spec.first_byte_timeout.unwrap_or(FOREVER), Cause::FirstByteTimeout);
-        }
-        let limits = &self.thread.snapshot().spec.limits;
-        match upload.pump.waiting {
-            End::Source => (limits.body_timeout, Cause::BodyTimeout),
-            End::Sink => (limits.send_timeout, Cause::SendStalled),
-        }
-    }
-}
-
-/// What is remembered while an answer is awaited.
-struct Wait {
-    /// When the request was found to be sent.
-    sent: Option<Instant>,
-    /// Content moved when last looked.
-    moved: u64,
-    progress: Option<Instant>,
-    send_failed: bool,
 }
 
 /// The connection ended before the first byte of an answer.

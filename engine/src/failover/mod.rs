@@ -1,5 +1,6 @@
 //! The second job: going on when a server fails. Who is passed over, and what is tried again.
 
 pub mod attempts;
+mod patience;
 pub mod reflex;
 pub mod upload;
