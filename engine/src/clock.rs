@@ -32,6 +32,8 @@ struct Entry {
     fired: bool,
     /// It bounds a connection that nothing runs on.
     idle: bool,
+    /// It may fire up to `REST` late, so that it needs no wake-up of its own.
+    lazy: bool,
 }
 
 #[derive(Default)]
@@ -55,7 +57,7 @@ impl Table {
                 entry.fired = true;
                 self.armed -= 1;
                 due.extend(entry.waker.take());
-            } else if earliest.is_none_or(|known| deadline < known) {
+            } else if !entry.lazy && earliest.is_none_or(|known| deadline < known) {
                 earliest = Some(deadline);
             }
         }
@@ -162,25 +164,31 @@ pub struct Timer {
 impl Timer {
     /// Starts (or moves) the limit; the wait that polls it is woken at or after `deadline`.
     pub fn set(&mut self, deadline: Instant) {
-        self.arm(deadline, false);
+        self.arm(deadline, false, false);
     }
 
     /// The same for a wait on an idle connection, which [`Timers::expire_idle`] ends early.
     pub fn set_idle(&mut self, deadline: Instant) {
-        self.arm(deadline, true);
+        self.arm(deadline, true, false);
     }
 
-    fn arm(&mut self, deadline: Instant, idle: bool) {
+    /// The same for a wait on an idle connection that need not end on time: it may fire a second late.
+    pub fn set_lazy(&mut self, deadline: Instant) {
+        self.arm(deadline, true, true);
+    }
+
+    fn arm(&mut self, deadline: Instant, idle: bool, lazy: bool) {
         let mut table = self.timers.table.borrow_mut();
         let table = &mut *table;
         let slot = *self.slot.get_or_insert_with(|| table.slot());
         let Some(entry) = table.entries.get_mut(slot as usize) else { return };
         entry.idle = idle;
+        entry.lazy = lazy;
         entry.fired = false;
         if entry.deadline.replace(deadline).is_none() {
             table.armed += 1;
         }
-        if table.next_scan.is_none_or(|at| deadline < at) {
+        if table.next_scan.is_none_or(|at| deadline < at && !lazy) {
             table.next_scan = table.next_scan.map(|_| deadline);
             if let Some(driver) = table.driver.take() {
                 driver.wake();
@@ -336,6 +344,20 @@ mod tests {
             };
             tokio::join!(waiter, setter);
             assert!(start.elapsed() >= Duration::from_millis(3100));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lazy_wait_ends_within_a_second_of_its_limit() {
+        with_driver(async |timers| {
+            for limit in [Duration::from_millis(1), Duration::from_secs(5)] {
+                let start = Instant::now();
+                let mut timer = timers.timer();
+                timer.set_lazy(start + limit);
+                std::future::poll_fn(|cx| timer.poll(cx)).await;
+                assert!(start.elapsed() >= limit && start.elapsed() <= limit + REST + GRAIN, "{limit:?} took {:?}", start.elapsed());
+            }
         })
         .await;
     }

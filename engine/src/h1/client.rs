@@ -42,6 +42,8 @@ pub enum Next {
 pub struct HeadLimits {
     /// Until its first byte, after which the connection counts as quiet.
     pub quiet: Duration,
+    /// That may be found a second late.
+    pub at_leisure: bool,
     /// From its first byte to its end.
     pub head: Duration,
     /// Bytes of the whole head.
@@ -123,7 +125,13 @@ impl<S: Stream> ClientSide<S> {
                         if !armed {
                             armed = true;
                             let now = Instant::now();
-                            if started { timer.set(now + limits.head) } else { timer.set_idle(now + limits.quiet) }
+                            if started {
+                                timer.set(now + limits.head);
+                            } else if limits.at_leisure {
+                                timer.set_lazy(now + limits.quiet);
+                            } else {
+                                timer.set_idle(now + limits.quiet);
+                            }
                         }
                         if timer.poll(cx).is_pending() {
                             return Poll::Pending;

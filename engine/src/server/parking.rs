@@ -128,7 +128,7 @@ impl Lot {
             return Some(parked);
         }
         let mut timer = self.timers.timer();
-        timer.set_idle(until);
+        timer.set_lazy(until);
         if timer.poll(&mut cx).is_pending()
             && let Some(slot) = places.list.get_mut(place as usize)
         {

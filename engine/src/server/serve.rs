@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::parking::Parked;
 use super::thread::Thread;
+use crate::exchange::Transport;
 use crate::exchange::client::Client;
 use crate::exchange::run::{After, Stage};
 use crate::h1::client::{ClientSide, HeadLimits, Next};
@@ -14,8 +15,12 @@ use crate::h1::connection::Stream;
 use crate::snapshot::LimitsSpec;
 use crate::upstream::connect::Http1;
 
-/// A connection that has been quiet for that long gives up its task and its buffers.
-const QUIET: Duration = Duration::from_millis(250);
+/// A connection that has been quiet for that long gives up its task: at leisure while few wait, at once while many do. A short wait costs
+/// wake-ups, many tasks cost memory.
+const QUIET: Duration = Duration::from_millis(30);
+
+/// More connections of one thread than that do not wait with a task.
+const FEW: usize = 256;
 
 /// While the engine ends, a connection without a request waits only that long for one that is on its way.
 const LAST_CALL: Duration = Duration::from_millis(100);
@@ -30,7 +35,9 @@ pub fn spawn(thread: &Rc<Thread>, parked: Parked) {
         let Parked { stream, peer, listener, open } = parked;
         let client = Client::new(peer, &thread.snapshot().forwarding.trusted);
         let mut side = ClientSide::new(stream, thread.buffers(), listener.half_close);
-        let end = converse(&thread, &mut side, &client, &listener.upgrades).await;
+        let transport = Http1::new(&thread);
+        let stage = Stage { thread: &thread, transport: &transport, client: &client, upgrades: &listener.upgrades };
+        let end = converse(&stage, &mut side).await;
         if end == End::Quiet {
             let keepalive = thread.snapshot().spec.limits.keepalive_timeout;
             let until = Instant::now() + keepalive.saturating_sub(QUIET);
@@ -44,8 +51,9 @@ pub fn spawn(thread: &Rc<Thread>, parked: Parked) {
     }));
 }
 
+/// How a conversation with a client ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     /// Nothing comes, but it may.
     Quiet,
     /// It is over.
@@ -53,25 +61,30 @@ enum End {
 }
 
 fn head_limits(thread: &Thread, limits: &LimitsSpec) -> HeadLimits {
+    let stopping = thread.shared().is_stopping();
     HeadLimits {
-        quiet: if thread.shared().is_stopping() { LAST_CALL } else { QUIET.min(limits.keepalive_timeout) },
+        quiet: if stopping { LAST_CALL } else { QUIET.min(limits.keepalive_timeout) },
+        at_leisure: !stopping && thread.waiting().get() < FEW,
         head: limits.head_timeout,
         size: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
         content: limits.max_body.unwrap_or(u64::MAX),
     }
 }
 
-async fn converse<S: Stream>(thread: &Thread, side: &mut ClientSide<S>, client: &Client, upgrades: &[String]) -> End {
-    let transport = Http1::new(thread);
-    let stage = Stage { thread, transport: &transport, client, upgrades };
+/// Serves request after request of one client.
+pub(crate) async fn converse<S: Stream, T: Transport>(stage: &Stage<'_, T>, side: &mut ClientSide<S>) -> End {
+    let thread = stage.thread;
     let mut timer = thread.timer();
     loop {
         let limits = head_limits(thread, &thread.snapshot().spec.limits);
-        let after = match side.next_request(&mut timer, limits).await {
+        thread.waiting().set(thread.waiting().get() + 1);
+        let next = side.next_request(&mut timer, limits).await;
+        thread.waiting().set(thread.waiting().get() - 1);
+        let after = match next {
             Next::Request => stage.run(side).await,
             Next::Refused(cause) => stage.turn_away(side, cause).await,
-            Next::Quiet if limits.quiet == QUIET => return End::Quiet,
-            Next::Quiet | Next::Closed => return End::Over,
+            Next::Quiet => return End::Quiet,
+            Next::Closed => return End::Over,
         };
         match after {
             After::Keep => {}

@@ -47,6 +47,7 @@ pub struct Thread {
     log: Option<RefCell<LogBuffer>>,
     /// When to hand over what was logged.
     log_timer: RefCell<Timer>,
+    waiting: Cell<usize>,
     /// When to look after idle connections to endpoints.
     sweep_timer: RefCell<Timer>,
     /// The snapshot as this thread last saw it; counted once per thread, not once per request.
@@ -66,6 +67,7 @@ impl Thread {
             log: shared.log.as_ref().map(|log| RefCell::new(log.buffer())),
             log_timer: RefCell::new(timers.timer()),
             sweep_timer: RefCell::new(timers.timer()),
+            waiting: Cell::new(0),
             seen: Cell::new(snapshot.spec.number),
             view: RefCell::new(View(Rc::new(snapshot))),
             buffers: Rc::default(),
@@ -143,11 +145,17 @@ impl Thread {
         id
     }
 
+    /// How many of its connections have a task but no request.
+    #[must_use]
+    pub fn waiting(&self) -> &Cell<usize> {
+        &self.waiting
+    }
+
     /// A connection to an endpoint has become idle: it is looked after until it is used or closed.
     pub fn expect_sweep(&self) {
         let mut timer = self.sweep_timer.borrow_mut();
         if !timer.is_set() {
-            timer.set(Instant::now() + SWEEP);
+            timer.set_lazy(Instant::now() + SWEEP);
         }
     }
 
