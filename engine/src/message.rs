@@ -76,6 +76,12 @@ pub enum FieldName {
 }
 
 impl FieldName {
+    /// Its place in a set of kinds.
+    #[must_use]
+    pub fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// Tells a field's name; case does not count.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
@@ -138,9 +144,57 @@ pub struct Fields {
     pub bytes: Vec<u8>,
     /// In the order received.
     pub list: Vec<Field>,
+    /// One bit for each kind that is in the list.
+    pub kinds: u32,
+}
+
+/// One field as it is passed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// The value.
+    pub value: &'a [u8],
+    /// Both in HTTP/1's canonical form (`Name: value` and CRLF), where they were received in just that.
+    pub whole: Option<&'a [u8]>,
+}
+
+impl<'a> Line<'a> {
+    /// Of a name and a value.
+    #[must_use]
+    pub fn new(name: &'a [u8], value: &'a [u8]) -> Self {
+        Self { name, value, whole: None }
+    }
 }
 
 impl Fields {
+    /// Adds a field that lies in `bytes`.
+    #[cfg(test)]
+    pub fn push(&mut self, field: Field) {
+        self.kinds |= field.kind.bit();
+        self.list.push(field);
+    }
+
+    /// Whether any field of that kind is there.
+    #[must_use]
+    pub fn has(&self, kind: FieldName) -> bool {
+        self.kinds & kind.bit() != 0
+    }
+
+    /// Every field with its kind.
+    pub fn lines(&self) -> impl Iterator<Item = (FieldName, Line<'_>)> {
+        self.list.iter().map(|field| (field.kind, self.line(field)))
+    }
+
+    fn line(&self, field: &Field) -> Line<'_> {
+        let (name, value) = (field.name, field.value);
+        let whole = self.bytes.get(name.start as usize..value.end as usize + 2);
+        let canonical = value.start == name.end + 2
+            && self.bytes.get(name.end as usize..value.start as usize) == Some(b": ")
+            && whole.is_some_and(|whole| whole.ends_with(b"\r\n"));
+        Line { name: name.get(&self.bytes), value: value.get(&self.bytes), whole: whole.filter(|_| canonical) }
+    }
+
     /// Every field as (kind, name, value).
     pub fn iter(&self) -> impl Iterator<Item = (FieldName, &[u8], &[u8])> {
         self.list.iter().map(|field| (field.kind, field.name.get(&self.bytes), field.value.get(&self.bytes)))
@@ -148,7 +202,8 @@ impl Fields {
 
     /// The values of a known field, in order.
     pub fn values(&self, kind: FieldName) -> impl Iterator<Item = &[u8]> {
-        self.list.iter().filter(move |field| field.kind == kind).map(|field| field.value.get(&self.bytes))
+        let list = if self.has(kind) { self.list.as_slice() } else { &[] };
+        list.iter().filter(move |field| field.kind == kind).map(|field| field.value.get(&self.bytes))
     }
 
     /// Whether any field of that name (lower or any case) passes the test.
@@ -166,6 +221,7 @@ impl Fields {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.list.clear();
+        self.kinds = 0;
     }
 }
 

@@ -1,9 +1,7 @@
 //! What is passed on: which fields of a message go to the other side, which end here, and which the gateway adds.
 
-use std::io::Write as _;
-
 use super::client::{Client, Forwarding};
-use crate::message::{FieldName, RequestHead, ResponseHead};
+use crate::message::{FieldName, Line, RequestHead, ResponseHead};
 use crate::route::HeaderEdits;
 use crate::snapshot::ForwardedSpec;
 
@@ -29,26 +27,26 @@ pub struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     /// Every field that is sent, but for those that frame the content. `emit` takes name and value.
-    pub fn fields(&self, emit: &mut impl FnMut(&[u8], &[u8])) {
+    pub fn fields(&self, emit: &mut impl FnMut(Line<'_>)) {
         let edited = !self.edits.is_empty();
         let kept = |name: &[u8]| !(edited && self.edits.removes(name));
         if kept(b"host") {
-            emit(b"Host", self.host);
+            emit(Line::new(b"Host", self.host));
         }
         self.received(&kept, emit);
         self.added(&kept, emit);
         for (name, value) in self.edits.set() {
-            emit(name, value);
+            emit(Line::new(name, value));
         }
     }
 
     /// Fields of the client's that pass.
-    fn received(&self, kept: &impl Fn(&[u8]) -> bool, emit: &mut impl FnMut(&[u8], &[u8])) {
+    fn received(&self, kept: &impl Fn(&[u8]) -> bool, emit: &mut impl FnMut(Line<'_>)) {
         let trusted = self.client.trusted;
         let nominates = !self.head.nominated.is_empty();
-        for (kind, name, value) in self.head.fields.iter() {
+        for (kind, line) in self.head.fields.lines() {
             let passes = match kind {
-                FieldName::Other => !(nominates && self.head.nominates(name)),
+                FieldName::Other => !(nominates && self.head.nominates(line.name)),
                 FieldName::Via | FieldName::Trailer => true,
                 FieldName::Expect => self.head.modern,
                 // The gateway writes the field of its own kind anew, from these.
@@ -67,17 +65,17 @@ impl Outgoing<'_> {
                 | FieldName::XRequestId
                 | FieldName::Disguised => false,
             };
-            if passes && kept(name) {
-                emit(name, value);
+            if passes && kept(line.name) {
+                emit(line);
             }
         }
     }
 
     /// Fields of the gateway's own.
-    fn added(&self, kept: &impl Fn(&[u8]) -> bool, emit: &mut impl FnMut(&[u8], &[u8])) {
+    fn added(&self, kept: &impl Fn(&[u8]) -> bool, emit: &mut impl FnMut(Line<'_>)) {
         let mut add = |name: &[u8], value: &[u8]| {
             if kept(name) {
-                emit(name, value);
+                emit(Line::new(name, value));
             }
         };
         self.forwarding.emit(self.head, self.client, &mut add);
@@ -85,12 +83,12 @@ impl Outgoing<'_> {
         add(b"X-Request-Id", self.id);
         match (self.upgrade.then(|| self.head.upgrade()).flatten(), self.head.takes_trailers) {
             (Some(token), _) => {
-                emit(b"Connection", b"Upgrade");
-                emit(b"Upgrade", token);
+                emit(Line::new(b"Connection", b"Upgrade"));
+                emit(Line::new(b"Upgrade", token));
             }
             (None, true) => {
-                emit(b"Connection", b"TE");
-                emit(b"TE", b"trailers");
+                emit(Line::new(b"Connection", b"TE"));
+                emit(Line::new(b"TE", b"trailers"));
             }
             (None, false) => {}
         }
@@ -98,21 +96,29 @@ impl Outgoing<'_> {
 }
 
 /// Every field of a response that is sent to the client, but for those that frame its content; `upgrade` lets `Upgrade` pass.
-pub fn response_fields(head: &ResponseHead, edits: &HeaderEdits, upgrade: bool, emit: &mut impl FnMut(&[u8], &[u8])) {
+pub fn response_fields(head: &ResponseHead, edits: &HeaderEdits, upgrade: bool, emit: &mut impl FnMut(Line<'_>)) {
     let edited = !edits.is_empty();
     let nominates = !head.nominated.is_empty();
-    for (kind, name, value) in head.fields.iter() {
+    for (kind, line) in head.fields.lines() {
         let passes = match kind {
             FieldName::Connection | FieldName::ContentLength | FieldName::HopByHop | FieldName::TransferEncoding | FieldName::Te => false,
             FieldName::Upgrade => upgrade,
-            _ => !(nominates && head.nominates(name)),
+            _ => !(nominates && head.nominates(line.name)),
         };
-        if passes && !(edited && edits.removes(name)) {
-            emit(name, value);
+        if passes && !(edited && edits.removes(line.name)) {
+            emit(line);
         }
     }
     for (name, value) in edits.set() {
-        emit(name, value);
+        emit(Line::new(name, value));
+    }
+}
+
+/// Writes a field that is passed on.
+pub fn write_line(out: &mut Vec<u8>, line: Line<'_>) {
+    match line.whole {
+        Some(whole) => out.extend_from_slice(whole),
+        None => write_field(out, line.name, line.value),
     }
 }
 
@@ -126,6 +132,5 @@ pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// Writes a number's decimal digits.
 pub fn write_decimal(out: &mut Vec<u8>, number: u64) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{number}");
+    crate::record::push_integer(out, number);
 }

@@ -16,9 +16,9 @@ use super::scan::{Scan, Scanner};
 use crate::clock::Timer;
 use crate::exchange::answer::{Answer, reason};
 use crate::exchange::body::{Sink, Source, SourceError};
-use crate::exchange::forward::{response_fields, write_decimal, write_field};
+use crate::exchange::forward::{response_fields, write_decimal, write_field, write_line};
 use crate::exchange::{Front, Reply};
-use crate::message::{Length, RequestHead, ResponseHead};
+use crate::message::{FieldName, Length, RequestHead, ResponseHead};
 use crate::record::Cause;
 
 /// Bytes of pipelined requests that are taken in while an answer is pending, so that a close behind them is noticed.
@@ -261,7 +261,7 @@ impl<S: Stream> Front for ClientSide<S> {
             self.touched = true;
             self.write_status(head.status, head.reason.get(&head.fields.bytes));
             let out = self.connection.encoder.held();
-            response_fields(head, &crate::route::HeaderEdits::default(), false, &mut |name, value| write_field(out, name, value));
+            response_fields(head, &crate::route::HeaderEdits::default(), false, &mut |line| write_line(out, line));
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -276,12 +276,8 @@ impl<S: Stream> Front for ClientSide<S> {
         self.keep_alive = reply.keep_alive && self.request.keep_alive && can_stay && !upgraded && over && !self.is_last();
         self.write_status(head.status, head.reason.get(&head.fields.bytes));
         let out = self.connection.encoder.held();
-        let mut has_id = false;
-        response_fields(head, reply.edits, upgraded, &mut |name, value| {
-            has_id |= name.len() == 12 && name.eq_ignore_ascii_case(b"x-request-id");
-            write_field(out, name, value);
-        });
-        if !has_id && !reply.id.is_empty() {
+        response_fields(head, reply.edits, upgraded, &mut |line| write_line(out, line));
+        if !head.fields.has(FieldName::XRequestId) && !reply.edits.removes(b"x-request-id") {
             write_field(out, b"X-Request-Id", reply.id);
         }
         match framing {

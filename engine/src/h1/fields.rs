@@ -22,12 +22,17 @@ pub(super) enum Declared {
     Chunked,
 }
 
-/// Takes over the parsed fields as places in `bytes`.
-pub(super) fn collect(bytes: &[u8], parsed: &[httparse::Header<'_>], list: &mut Vec<Field>) {
-    list.extend(parsed.iter().map(|header| {
+/// Takes over the parsed fields as places in `bytes`; returns the kinds there are.
+pub(super) fn collect(bytes: &[u8], parsed: &[httparse::Header<'_>], list: &mut Vec<Field>) -> u32 {
+    list.reserve(parsed.len());
+    let mut kinds = 0;
+    for header in parsed {
         let name = header.name.as_bytes();
-        Field { kind: FieldName::of(name), name: Span::of(bytes, name), value: Span::of(bytes, header.value) }
-    }));
+        let kind = FieldName::of(name);
+        kinds |= kind.bit();
+        list.push(Field { kind, name: Span::of(bytes, name), value: Span::of(bytes, header.value) });
+    }
+    kinds
 }
 
 /// Reads `Content-Length` and `Transfer-Encoding` the one way that cannot be read differently; anything else is an error.
@@ -110,7 +115,7 @@ mod tests {
             fields.bytes.extend_from_slice(name.as_bytes());
             let middle = fields.bytes.len();
             fields.bytes.extend_from_slice(value.as_bytes());
-            fields.list.push(Field {
+            fields.push(Field {
                 kind: FieldName::of(name.as_bytes()),
                 name: Span::new(start, middle),
                 value: Span::new(middle, fields.bytes.len()),

@@ -24,7 +24,7 @@ pub fn parse(bytes: &[u8], head: &mut RequestHead) -> Result<(), Cause> {
     let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(Cause::MalformedRequest);
     };
-    fields::collect(bytes, parsed.headers, &mut head.fields.list);
+    head.fields.kinds = fields::collect(bytes, parsed.headers, &mut head.fields.list);
     head.method = Span::of(bytes, method.as_bytes());
     head.target = Span::of(bytes, target.as_bytes());
     head.modern = version == 1;
@@ -106,6 +106,7 @@ fn host_of(authority: Span, bytes: &[u8]) -> Result<Span, Cause> {
 }
 
 /// RFC 3986's `reg-name`, less the sub-delimiters that no host name has and that others treat as separators.
+#[inline]
 fn is_reg_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b'=')

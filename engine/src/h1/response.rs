@@ -26,7 +26,7 @@ pub fn parse(bytes: &[u8], bodiless: bool, head: &mut ResponseHead) -> Result<()
     if !(100..600).contains(&status) {
         return Err(Cause::ResponseMalformed);
     }
-    fields::collect(bytes, parsed.headers, &mut head.fields.list);
+    head.fields.kinds = fields::collect(bytes, parsed.headers, &mut head.fields.list);
     head.status = status;
     head.reason = parsed.reason.filter(|reason| !reason.is_empty()).map_or_else(Span::default, |reason| Span::of(bytes, reason.as_bytes()));
     head.modern = version == 1;

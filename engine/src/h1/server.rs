@@ -11,7 +11,7 @@ use super::response;
 use super::scan::{Scan, Scanner};
 use crate::exchange::Back;
 use crate::exchange::body::{Sink, Source, SourceError};
-use crate::exchange::forward::{Outgoing, write_decimal, write_field};
+use crate::exchange::forward::{Outgoing, write_decimal, write_field, write_line};
 use crate::message::{FieldName, Length, ResponseHead};
 use crate::record::Cause;
 
@@ -73,7 +73,7 @@ impl<S: Stream> Back for ServerSide<S> {
             out.extend_from_slice(query);
         }
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        request.fields(&mut |name, value| write_field(out, name, value));
+        request.fields(&mut |line| write_line(out, line));
         let framing = match head.length {
             Length::Known(length) => {
                 out.extend_from_slice(b"Content-Length: ");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Appends a whole number.
-pub(super) fn push_integer(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn push_integer(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [b'0'; 20];
     let mut unused = digits.len();
     for digit in digits.iter_mut().rev() {
