@@ -103,6 +103,7 @@ impl Statistics {
         let totals = &shared.totals;
         let snapshot = shared.load();
         let now = shared.now();
+        let tunnels = totals.tunnels.load(Ordering::Relaxed);
         Self {
             snapshot: snapshot.spec.number,
             uptime: shared.epoch.elapsed().as_secs_f64(),
@@ -114,8 +115,9 @@ impl Statistics {
                 paused: totals.paused.load(Ordering::Relaxed),
             },
             exchanges: Exchanges {
-                running: totals.running.load(Ordering::Relaxed),
-                tunnels: totals.tunnels.load(Ordering::Relaxed),
+                // A tunnel is an exchange that runs, and is told apart here.
+                running: totals.running.load(Ordering::Relaxed).saturating_sub(tunnels),
+                tunnels,
                 total: totals.exchanges.load(Ordering::Relaxed),
             },
             records: Records {
