@@ -72,7 +72,7 @@ class Passed:
 def exchange(raw: bytes) -> Passed:
     """Send these bytes to a server that echoes, until the connection ends; then see that a second client is served."""
     responses: list[Message] = []
-    limits = {"head_timeout": "30ms", "body_timeout": "30ms", "keepalive_timeout": "30ms"}
+    limits = {"head_timeout": "30ms", "body_timeout": "30ms"}
     with tempfile.NamedTemporaryFile() as log, Backend() as backend:
         with gateway(backend, limits=limits, listener={"half_close": True}, access_log=log.name) as running:
             with Client(running.address) as client, suppress(Ended, ConnectionError):

@@ -52,14 +52,6 @@ pub struct HeadLimits {
     pub content: u64,
 }
 
-/// Why a head is too large: its first line alone, or all of it. The same however the head arrived.
-fn oversize(data: &[u8], size: usize) -> Cause {
-    match memchr::memchr(b'\n', data.get(..size).unwrap_or(data)) {
-        None => Cause::TargetTooLong,
-        Some(_) => Cause::HeadTooLarge,
-    }
-}
-
 /// A client's connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a plain fact about the connection")]
 pub struct ClientSide<S: Stream> {
@@ -106,11 +98,11 @@ impl<S: Stream> ClientSide<S> {
                 match scanner.scan(self.connection.input.data()) {
                     Scan::Complete(length) if length <= limits.size => return Poll::Ready(self.take_head(length, limits.content)),
                     Scan::BareLineFeed => return Poll::Ready(Next::Refused(Cause::BareLineFeed)),
-                    Scan::Complete(_) => return Poll::Ready(Next::Refused(oversize(self.connection.input.data(), limits.size))),
+                    Scan::Complete(_) => return Poll::Ready(Next::Refused(request::oversize(self.connection.input.data(), limits.size))),
                     Scan::Partial => {}
                 }
                 if !self.connection.input.make_room(limits.size) {
-                    return Poll::Ready(Next::Refused(oversize(self.connection.input.data(), limits.size)));
+                    return Poll::Ready(Next::Refused(request::oversize(self.connection.input.data(), limits.size)));
                 }
                 match self.connection.input.poll_read(&mut self.connection.stream, cx) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Closed),

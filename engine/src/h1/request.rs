@@ -44,6 +44,15 @@ pub fn parse(bytes: &[u8], head: &mut RequestHead) -> Result<(), Cause> {
     Ok(())
 }
 
+/// Why a head is too large: its first line alone, or all of it. The same however the head arrived.
+#[must_use]
+pub fn oversize(data: &[u8], size: usize) -> Cause {
+    match memchr::memchr(b'\n', data.get(..size).unwrap_or(data)) {
+        None => Cause::TargetTooLong,
+        Some(_) => Cause::HeadTooLarge,
+    }
+}
+
 fn cause_of(error: httparse::Error, bytes: &[u8]) -> Cause {
     match error {
         httparse::Error::TooManyHeaders => Cause::HeadTooLarge,
