@@ -22,5 +22,8 @@ pub mod snapshot;
 pub mod statistics;
 pub mod upstream;
 
+#[cfg(test)]
+mod testing;
+
 pub use engine::Engine;
 pub use error::{EngineError, Result};

@@ -34,6 +34,8 @@ pub trait Source {
     fn ended(&self) -> bool;
     /// Field lines that came after the content, each ending in CRLF; known once it has ended.
     fn trailers(&self) -> &[u8];
+    /// Bytes that the connection brought so far, framing included: what has grown was progress.
+    fn received(&self) -> u64;
 }
 
 /// Takes one message's content and frames it.
@@ -56,6 +58,8 @@ pub trait Sink {
     ///
     /// The connection's, and that the content is shorter than was declared.
     fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>>;
+    /// Bytes that the connection took so far, framing included: what has grown was progress.
+    fn sent(&self) -> u64;
 }
 
 /// Which end of a pump failed.

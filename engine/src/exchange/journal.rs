@@ -1,6 +1,7 @@
 //! What one exchange leaves behind: its record and its counts, written when it ends, however it ends.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -15,10 +16,58 @@ use crate::record::{Attempt, Cause, Record};
 use crate::route::Route;
 use crate::server::thread::Thread;
 
+/// A request's name in every log.
+#[derive(Debug, Clone)]
+pub enum RequestId {
+    /// Made here.
+    Own([u8; 32]),
+    /// By a trusted hop.
+    Given(Vec<u8>),
+}
+
+impl Deref for RequestId {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(id) => id,
+            Self::Given(id) => id,
+        }
+    }
+}
+
+/// What a record says of a request, in one piece of memory: its method, target and host.
+struct Kept {
+    bytes: Vec<u8>,
+    method: usize,
+    target: usize,
+}
+
+impl Kept {
+    fn new(head: &RequestHead) -> Self {
+        let (method, target, host) = (head.method(), head.target(), head.host());
+        let mut bytes = Vec::with_capacity(method.len() + target.len() + host.len());
+        bytes.extend_from_slice(method);
+        bytes.extend_from_slice(target);
+        bytes.extend_from_slice(host);
+        Self { bytes, method: method.len(), target: method.len() + target.len() }
+    }
+
+    fn parts(&self) -> [&[u8]; 3] {
+        [self.bytes.get(..self.method), self.bytes.get(self.method..self.target), self.bytes.get(self.target..)].map(Option::unwrap_or_default)
+    }
+}
+
 struct Tried {
     endpoint: Arc<Endpoint>,
     outcome: Option<Cause>,
     took: Duration,
+}
+
+impl Tried {
+    fn row(&self) -> Attempt<'_> {
+        Attempt { endpoint: &self.endpoint.id, outcome: self.outcome, took: self.took }
+    }
 }
 
 /// The account of one exchange; closes itself with [`Cause::Shutdown`] when the exchange is cut.
@@ -27,7 +76,7 @@ pub struct Journal<'t> {
     /// When the request head was complete.
     pub started: Instant,
     /// Names the request.
-    pub id: Vec<u8>,
+    pub id: RequestId,
     /// Content bytes from the client.
     pub bytes_in: u64,
     /// Content bytes to the client.
@@ -36,9 +85,11 @@ pub struct Journal<'t> {
     pub status: u16,
     /// What went wrong.
     pub cause: Option<Cause>,
-    client: String,
-    /// Method, target and host, kept only where a record will be written.
-    request: Option<[Vec<u8>; 3]>,
+    client: &'t Client,
+    /// The client's address where it is not the peer's.
+    ip: Option<IpAddr>,
+    /// Kept only where a record will be written.
+    request: Option<Kept>,
     route: Option<Arc<Route>>,
     pool: Option<Arc<Pool>>,
     attempts: Vec<Tried>,
@@ -48,7 +99,7 @@ pub struct Journal<'t> {
 impl<'t> Journal<'t> {
     /// Opens the account of a request. `ip` is the client's address where it is not the peer's.
     #[must_use]
-    pub fn open(thread: &'t Thread, head: &RequestHead, client: &Client, ip: Option<IpAddr>) -> Self {
+    pub fn open(thread: &'t Thread, head: &RequestHead, client: &'t Client, ip: Option<IpAddr>) -> Self {
         let totals = &thread.shared().totals;
         totals.running.fetch_add(1, Ordering::Relaxed);
         totals.exchanges.fetch_add(1, Ordering::Relaxed);
@@ -57,17 +108,14 @@ impl<'t> Journal<'t> {
         Self {
             thread,
             started: Instant::now(),
-            id: id.map_or_else(|| thread.new_id().to_vec(), <[u8]>::to_vec),
+            id: id.map_or_else(|| RequestId::Own(thread.new_id()), |id| RequestId::Given(id.to_vec())),
             bytes_in: 0,
             bytes_out: 0,
             status: 0,
             cause: None,
-            client: match ip {
-                Some(ip) if logs => ip.to_string(),
-                None if logs => client.text.clone(),
-                _ => String::new(),
-            },
-            request: logs.then(|| [head.method().to_vec(), head.target().to_vec(), head.host().to_vec()]),
+            client,
+            ip,
+            request: logs.then(|| Kept::new(head)),
             route: None,
             pool: None,
             attempts: Vec::new(),
@@ -92,7 +140,9 @@ impl<'t> Journal<'t> {
 
     /// An attempt ended: with a response head, or with a cause.
     pub fn attempted(&mut self, endpoint: &Arc<Endpoint>, outcome: Option<Cause>, took: Duration) {
-        self.attempts.push(Tried { endpoint: Arc::clone(endpoint), outcome, took });
+        if self.request.is_some() {
+            self.attempts.push(Tried { endpoint: Arc::clone(endpoint), outcome, took });
+        }
     }
 
     /// The response that gave the exchange its status turned out to be broken.
@@ -124,14 +174,22 @@ impl<'t> Journal<'t> {
         if let Some(cause) = self.cause {
             shared.totals.causes.add(cause);
         }
-        let Some([method, target, host]) = &self.request else { return };
-        let attempts: Vec<Attempt<'_>> =
-            self.attempts.iter().map(|tried| Attempt { endpoint: &tried.endpoint.id, outcome: tried.outcome, took: tried.took }).collect();
+        let Some(request) = &self.request else { return };
+        let [method, target, host] = request.parts();
+        let (one, more);
+        let attempts: &[Attempt<'_>] = if let [only] = self.attempts.as_slice() {
+            one = [only.row()];
+            &one
+        } else {
+            more = self.attempts.iter().map(Tried::row).collect::<Vec<_>>();
+            &more
+        };
+        let forwarded = self.ip.map(|ip| ip.to_string());
         let duration = self.took();
         self.thread.log(&Record {
             time: (SystemTime::now() - duration).into(),
             id: &self.id,
-            client: &self.client,
+            client: forwarded.as_deref().unwrap_or(&self.client.text),
             method,
             target,
             host,
@@ -142,7 +200,7 @@ impl<'t> Journal<'t> {
             route: self.route.as_ref().map(|route| route.spec.id.as_str()),
             pool: self.pool.as_ref().map(|pool| &*pool.name),
             cause: self.cause,
-            attempts: &attempts,
+            attempts,
         });
     }
 }

@@ -102,3 +102,6 @@ pub struct OpenLimits {
     /// Bytes of a response head.
     pub max_head: usize,
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,15 +24,15 @@ pub struct Relay<'a> {
     pub down: Pump,
     /// The rest of the request's.
     pub upload: Upload,
-    /// Content moved, and when, as last looked at.
-    seen: (u64, Option<Instant>),
+    /// Bytes that had come and gone when that last changed, and when it did.
+    seen: Option<(u64, Instant)>,
 }
 
 impl<'a> Relay<'a> {
     /// For a response whose head was just written to the front.
     #[must_use]
     pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: Upload) -> Self {
-        Self { limits, total, down: Pump::default(), upload, seen: (0, None) }
+        Self { limits, total, down: Pump::default(), upload, seen: None }
     }
 
     /// Moves both contents until the response is complete.
@@ -48,6 +48,7 @@ impl<'a> Relay<'a> {
             if let Poll::Ready(result) = self.step(front, back, cx) {
                 return Poll::Ready(result);
             }
+            self.note(front, back);
             let (limit, _) = self.limit();
             armed = armed.filter(|known| *known <= limit);
             loop {
@@ -88,6 +89,15 @@ impl<'a> Relay<'a> {
         Poll::Pending
     }
 
+    /// Looks whether anything moved. What counts is progress, in either direction; a request's content is one as long as it is wanted.
+    fn note<F: Front, B: Back>(&mut self, front: &F, back: &B) {
+        let up = if self.upload.is_over() { 0 } else { front.received() + back.sent() };
+        let moved = up + back.received() + front.sent();
+        if self.seen.is_none_or(|(known, _)| known != moved) {
+            self.seen = Some((moved, Instant::now()));
+        }
+    }
+
     /// How long what is waited for may take.
     fn limit(&self) -> (Duration, Cause) {
         match self.down.waiting {
@@ -96,15 +106,10 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// When to look at the clock again, or which limit has passed. What counts is progress, in either direction.
-    fn patience(&mut self) -> Result<Instant, Cause> {
+    /// When to look at the clock again, or which limit has passed.
+    fn patience(&self) -> Result<Instant, Cause> {
         let now = Instant::now();
-        let moved = self.down.moved + self.upload.pump.moved;
-        let since = match self.seen {
-            (known, Some(since)) if known == moved => since,
-            _ => now,
-        };
-        self.seen = (moved, Some(since));
+        let since = self.seen.map_or(now, |(_, since)| since);
         let (limit, cause) = self.limit();
         let (deadline, cause) = match self.total {
             Some(total) if total < since + limit => (total, Cause::TotalTimeout),

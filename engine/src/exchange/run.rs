@@ -124,7 +124,7 @@ impl<T: Transport> Stage<'_, T> {
             Ok(answered) => answered,
             Err(cause) => return self.refuse(front, journal, cause).await,
         };
-        pool.state.latency.record(journal.took());
+        pool.state.latency.record(answered.at.saturating_duration_since(journal.started));
         if answered.back.response().status == 101 {
             return self.tunnel(front, &limits, route, answered, journal).await;
         }
@@ -139,7 +139,7 @@ impl<T: Transport> Stage<'_, T> {
         answered: Answered<T::Back>,
         journal: &mut Journal<'_>,
     ) -> After {
-        let Answered { mut back, lease, upload } = answered;
+        let Answered { mut back, lease, upload, .. } = answered;
         let state = &lease.endpoint().state;
         state.responses.add(back.response().status);
         state.answered.store(true, Ordering::Relaxed);
@@ -221,16 +221,22 @@ impl<T: Transport> Stage<'_, T> {
     /// Sends a whole response of the gateway's own.
     async fn answer<F: Front>(&self, front: &mut F, journal: &mut Journal<'_>, mut answer: Answer) -> After {
         if !answer.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"x-request-id")) {
-            answer.fields.push((b"X-Request-Id".to_vec(), journal.id.clone()));
+            answer.fields.push((b"X-Request-Id".to_vec(), journal.id.to_vec()));
         }
         journal.status = answer.status;
         journal.bytes_out = answer.body.len() as u64;
         front.answer(&answer, !self.thread.shared().is_stopping());
         let mut timer = self.thread.timer();
-        timer.set(tokio::time::Instant::now() + self.thread.snapshot().spec.limits.send_timeout);
+        let limit = self.thread.snapshot().spec.limits.send_timeout;
+        let mut taken = None;
         let sent = std::future::poll_fn(|cx| match front.poll_finish(cx, b"") {
             std::task::Poll::Ready(result) => std::task::Poll::Ready(result.is_ok()),
-            std::task::Poll::Pending => timer.poll(cx).map(|()| false),
+            std::task::Poll::Pending => {
+                if taken.replace(front.sent()) != Some(front.sent()) {
+                    timer.set(tokio::time::Instant::now() + limit);
+                }
+                timer.poll(cx).map(|()| false)
+            }
         })
         .await;
         match (sent, front.is_reusable()) {

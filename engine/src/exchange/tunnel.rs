@@ -42,14 +42,13 @@ impl Tunnel {
                 }
                 _ => {}
             }
+            let moved = self.up.moved + self.down.moved;
+            if moved != seen.0 {
+                seen = (moved, Instant::now());
+            }
             while timer.poll(cx).is_ready() {
-                let moved = self.up.moved + self.down.moved;
-                let now = Instant::now();
-                if moved == seen.0 && seen.1 + idle <= now {
+                if seen.1 + idle <= Instant::now() {
                     return Poll::Ready(Err(Cause::TunnelTimeout));
-                }
-                if moved != seen.0 {
-                    seen = (moved, now);
                 }
                 timer.set(seen.1 + idle);
             }

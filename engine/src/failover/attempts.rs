@@ -16,7 +16,7 @@ use super::patience::Wait;
 use super::upload::Upload;
 use crate::balance::queue::Waiting;
 use crate::clock::Timer;
-use crate::exchange::body::{PumpError, SourceError};
+use crate::exchange::body::{PumpError, Sink as _, SourceError};
 use crate::exchange::client::Client;
 use crate::exchange::forward::Outgoing;
 use crate::exchange::journal::Journal;
@@ -52,6 +52,8 @@ pub struct Answered<B> {
     pub lease: Lease,
     /// The request's content, which may still be on its way.
     pub upload: Upload,
+    /// When the answer came.
+    pub at: Instant,
 }
 
 /// One attempt that did not come to an answer.
@@ -86,14 +88,15 @@ impl<T: Transport> Attempts<'_, '_, T> {
             let begun = Instant::now();
             self.count(&endpoint, tried.len());
             let result = self.attempt(front, journal, &endpoint, &mut upload, &mut timer).await;
-            let took = begun.elapsed();
+            let at = Instant::now();
+            let took = at.saturating_duration_since(begun);
             let failed = match result {
                 Ok(back) => {
                     endpoint.state.latency.record(took);
-                    endpoint.state.reflex.success(self.thread.shared().now());
+                    endpoint.state.reflex.success(|| self.thread.shared().now());
                     journal.attempted(&endpoint, None, took);
                     journal.cause = None;
-                    return Ok(Answered { back, lease, upload });
+                    return Ok(Answered { back, lease, upload, at });
                 }
                 Err(failed) => failed,
             };
@@ -323,6 +326,9 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     }
                     Poll::Pending => break,
                 }
+            }
+            if !upload.is_over() {
+                wait.note(front.received() + back.sent());
             }
             let (limit, _) = self.limit(upload);
             armed = armed.filter(|known| *known <= limit);

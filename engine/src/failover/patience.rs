@@ -19,9 +19,17 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub(super) struct Wait {
     /// When the request was found to be sent.
     sent: Option<Instant>,
-    /// Content moved when last looked.
-    moved: u64,
-    progress: Option<Instant>,
+    /// Bytes that had come and gone when that last changed, and when it did.
+    progress: Option<(u64, Instant)>,
+}
+
+impl Wait {
+    /// Tells how many bytes have come from the client or gone to the server by now.
+    pub(super) fn note(&mut self, moved: u64) {
+        if self.progress.is_none_or(|(known, _)| known != moved) {
+            self.progress = Some((moved, Instant::now()));
+        }
+    }
 }
 
 impl<T: Transport> Attempts<'_, '_, T> {
@@ -39,8 +47,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         let since = if upload.is_over() {
             *wait.sent.get_or_insert(now)
         } else {
-            let moved = std::mem::replace(&mut wait.moved, upload.pump.moved) != upload.pump.moved;
-            *wait.progress.insert(wait.progress.filter(|_| !moved).unwrap_or(now))
+            wait.progress.map_or(now, |(_, since)| since)
         };
         let (deadline, cause) = self.earliest(journal, since + limit, cause);
         if deadline <= now { Err(cause) } else { Ok(deadline) }

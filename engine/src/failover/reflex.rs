@@ -24,13 +24,13 @@ pub struct Reflex {
 
 impl Reflex {
     /// An attempt succeeded.
-    pub fn success(&self, now: u64) {
+    pub fn success(&self, now: impl FnOnce() -> u64) {
         // Written only when it changes: this line is shared by all threads, and success is the usual case.
         if self.failures.load(Ordering::Relaxed) != 0 {
             let failed = self.failures.swap(0, Ordering::Relaxed);
             if failed >= FAILURES {
                 self.until.store(0, Ordering::Relaxed);
-                self.since.store(now, Ordering::Relaxed);
+                self.since.store(now(), Ordering::Relaxed);
             }
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         for now in 0..20 {
             reflex.failure(Cause::ConnectRefused, now);
             reflex.failure(Cause::ConnectRefused, now);
-            reflex.success(now);
+            reflex.success(|| now);
             assert!(!reflex.is_passed_over(|| now));
         }
     }
@@ -116,7 +116,7 @@ mod tests {
         }
         reflex.failure(Cause::ConnectRefused, 5000);
         assert!(reflex.is_passed_over(|| 5500));
-        reflex.success(5600);
+        reflex.success(|| 5600);
         assert!(!reflex.is_passed_over(|| 5600));
     }
 }

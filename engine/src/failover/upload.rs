@@ -121,4 +121,8 @@ impl<F: Front> Source for Kept<'_, F> {
     fn trailers(&self) -> &[u8] {
         self.front.trailers()
     }
+
+    fn received(&self) -> u64 {
+        self.front.received()
+    }
 }

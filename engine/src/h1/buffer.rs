@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::message::ResponseHead;
+
 /// The sizes a buffer can have: heads fit the first, a body that keeps filling one is given the next.
 ///
 /// The larger two are one and two full segments of the loopback interface. A byte more makes each write end in a tiny segment of its own,
@@ -25,10 +27,16 @@ const FILLS: [u32; 3] = [1, 16, u32::MAX];
 /// Buffers of each size that a thread keeps for the next connection.
 const KEPT: [usize; 3] = [256, 32, 16];
 
+/// Pairs of heads that a thread keeps for the next exchange, and how large they may be.
+const KEPT_HEADS: usize = 64;
+const LARGEST_HEAD: usize = 8 * 1024;
+
 /// One thread's spare buffers.
 #[derive(Default)]
 pub struct Buffers {
     spare: [RefCell<Vec<Vec<u8>>>; 3],
+    /// What the exchanges with servers need besides: heads as read, and heads as written.
+    heads: RefCell<Vec<(ResponseHead, Vec<u8>)>>,
 }
 
 impl Buffers {
@@ -36,6 +44,21 @@ impl Buffers {
     fn take(&self, class: usize) -> Vec<u8> {
         let kept = self.spare.get(class).and_then(|spare| spare.borrow_mut().pop());
         kept.unwrap_or_else(|| vec![0; SIZES.get(class).copied().unwrap_or(SIZES[0])])
+    }
+
+    /// An empty response head, and an empty vector to write a request's to.
+    pub(super) fn take_heads(&self) -> (ResponseHead, Vec<u8>) {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of heads for the next exchange, unless they were unusually large.
+    pub(super) fn give_heads_back(&self, mut response: ResponseHead, mut written: Vec<u8>) {
+        let mut heads = self.heads.borrow_mut();
+        if heads.len() < KEPT_HEADS && written.capacity() <= LARGEST_HEAD && response.fields.bytes.capacity() <= LARGEST_HEAD {
+            response.clear();
+            written.clear();
+            heads.push((response, written));
+        }
     }
 
     fn give_back(&self, class: usize, bytes: Vec<u8>) {
@@ -59,13 +82,15 @@ pub struct Buffer {
     end: usize,
     /// Reads in a row that filled all the room there was.
     fills: u32,
+    /// Bytes read so far.
+    received: u64,
 }
 
 impl Buffer {
     /// An empty buffer.
     #[must_use]
     pub fn new(pool: Rc<Buffers>, class: usize) -> Self {
-        Self { pool, bytes: Vec::new(), class, least: class, start: 0, end: 0, fills: 0 }
+        Self { pool, bytes: Vec::new(), class, least: class, start: 0, end: 0, fills: 0, received: 0 }
     }
 
     /// What was read and not yet consumed.
@@ -84,6 +109,12 @@ impl Buffer {
     #[must_use]
     pub fn len(&self) -> usize {
         self.end - self.start
+    }
+
+    /// Number of bytes read so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// Forgets the first `count` bytes.
@@ -165,6 +196,7 @@ impl Buffer {
             Poll::Ready(Ok(())) => {
                 let count = buf.filled().len();
                 self.end += count;
+                self.received += count as u64;
                 self.fills = if count == size { self.fills + 1 } else { 0 };
                 Poll::Ready(Ok(count))
             }

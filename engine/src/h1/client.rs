@@ -71,7 +71,7 @@ impl<S: Stream> ClientSide<S> {
     /// A connection as accepted.
     pub fn new(stream: S, buffers: Rc<Buffers>, half_close: bool) -> Self {
         Self {
-            connection: Connection::new(stream, buffers, SMALL),
+            connection: Connection::new(stream, buffers, SMALL, Vec::new()),
             request: RequestHead::default(),
             touched: false,
             keep_alive: false,
@@ -157,7 +157,7 @@ impl<S: Stream> ClientSide<S> {
 
     /// Gives the buffers of a quiet connection back and returns its stream for parking.
     pub fn into_stream(self) -> S {
-        self.connection.into_stream()
+        self.connection.into_parts().0
     }
 
     /// The stream, for its options.
@@ -367,6 +367,10 @@ impl<S: Stream> Source for ClientSide<S> {
     fn trailers(&self) -> &[u8] {
         self.connection.trailers()
     }
+
+    fn received(&self) -> u64 {
+        self.connection.received()
+    }
 }
 
 impl<S: Stream> Sink for ClientSide<S> {
@@ -385,5 +389,9 @@ impl<S: Stream> Sink for ClientSide<S> {
             self.connection.stream.reset_on_close(false);
         }
         Poll::Ready(result)
+    }
+
+    fn sent(&self) -> u64 {
+        self.connection.sent()
     }
 }

@@ -44,8 +44,8 @@ pub struct Connection<S> {
 
 impl<S: Stream> Connection<S> {
     /// A connection on which nothing has happened.
-    pub fn new(stream: S, buffers: Rc<Buffers>, class: usize) -> Self {
-        Self { stream, input: Buffer::new(buffers, class), decoder: Decoder::ended(), encoder: Encoder::new(), allowance: u64::MAX }
+    pub fn new(stream: S, buffers: Rc<Buffers>, class: usize, held: Vec<u8>) -> Self {
+        Self { stream, input: Buffer::new(buffers, class), decoder: Decoder::ended(), encoder: Encoder::new(held), allowance: u64::MAX }
     }
 
     /// The stream itself, for its options.
@@ -53,9 +53,9 @@ impl<S: Stream> Connection<S> {
         &self.stream
     }
 
-    /// Gives the stream back; what was read and not consumed is lost.
-    pub fn into_stream(self) -> S {
-        self.stream
+    /// Gives the stream back, and the memory of what was held; what was read and not consumed is lost.
+    pub fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.encoder.into_held())
     }
 
     /// Whether nothing was read that is not consumed.
@@ -118,6 +118,10 @@ impl<S: Stream> Source for Connection<S> {
     fn trailers(&self) -> &[u8] {
         self.decoder.trailers()
     }
+
+    fn received(&self) -> u64 {
+        self.input.received()
+    }
 }
 
 impl<S: Stream> Sink for Connection<S> {
@@ -131,5 +135,9 @@ impl<S: Stream> Sink for Connection<S> {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>> {
         self.encoder.poll_finish(&mut self.stream, cx, trailers)
+    }
+
+    fn sent(&self) -> u64 {
+        self.encoder.written()
     }
 }

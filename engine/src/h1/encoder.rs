@@ -46,17 +46,25 @@ pub(super) enum Framing {
 pub(super) struct Encoder {
     held: Vec<u8>,
     sent: usize,
+    /// Bytes that the stream took so far.
+    written: u64,
     state: State,
 }
 
 impl Encoder {
-    pub(super) fn new() -> Self {
-        Self { held: Vec::new(), sent: 0, state: State::Ended }
+    /// One that holds back in the memory of `held`, which is empty.
+    pub(super) fn new(held: Vec<u8>) -> Self {
+        Self { held, sent: 0, written: 0, state: State::Ended }
     }
 
     /// Where a head is written; it goes out with the first content or the next flush.
     pub(super) fn held(&mut self) -> &mut Vec<u8> {
         &mut self.held
+    }
+
+    /// The memory of what was held back.
+    pub(super) fn into_held(self) -> Vec<u8> {
+        self.held
     }
 
     /// Starts on a message whose head has been written to `held`.
@@ -73,6 +81,11 @@ impl Encoder {
     /// Whether nothing is held back.
     pub(super) fn is_flushed(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// Bytes that the stream took so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Whether the connection's end is the message's.
@@ -173,6 +186,7 @@ impl Encoder {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.written += written as u64;
             let (of_held, of_data) = (written.min(held.len()), written.saturating_sub(held.len()));
             self.sent += of_held;
             if self.sent == self.held.len() {
@@ -192,6 +206,7 @@ impl Encoder {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent += written;
+            self.written += written as u64;
         }
         self.held.clear();
         self.sent = 0;
@@ -240,7 +255,7 @@ mod tests {
             all
         };
         let writer = async {
-            let mut encoder = Encoder::new();
+            let mut encoder = Encoder::new(Vec::new());
             encoder.held().extend_from_slice(b"HEAD ");
             encoder.start(framing);
             for (piece, more) in pieces {

@@ -18,6 +18,7 @@ use crate::record::Cause;
 /// A server's connection, for one exchange.
 pub struct ServerSide<S: Stream> {
     connection: Connection<S>,
+    buffers: Rc<Buffers>,
     response: ResponseHead,
     scanner: Scanner,
     /// Bytes that a response head may take.
@@ -31,9 +32,11 @@ pub struct ServerSide<S: Stream> {
 impl<S: Stream> ServerSide<S> {
     /// An idle connection; `kept` if it served before.
     pub fn new(stream: S, buffers: Rc<Buffers>, max_head: usize, kept: bool) -> Self {
+        let (response, held) = buffers.take_heads();
         Self {
-            connection: Connection::new(stream, buffers, MEDIUM),
-            response: ResponseHead::default(),
+            connection: Connection::new(stream, Rc::clone(&buffers), MEDIUM, held),
+            buffers,
+            response,
             scanner: Scanner::default(),
             max_head,
             kept,
@@ -44,7 +47,9 @@ impl<S: Stream> ServerSide<S> {
 
     /// The stream of a reusable connection.
     pub fn into_stream(self) -> S {
-        self.connection.into_stream()
+        let (stream, held) = self.connection.into_parts();
+        self.buffers.give_heads_back(self.response, held);
+        stream
     }
 
     fn parse(&mut self, length: usize) -> Result<(), Cause> {
@@ -174,6 +179,10 @@ impl<S: Stream> Source for ServerSide<S> {
     fn trailers(&self) -> &[u8] {
         self.connection.trailers()
     }
+
+    fn received(&self) -> u64 {
+        self.connection.received()
+    }
 }
 
 impl<S: Stream> Sink for ServerSide<S> {
@@ -187,5 +196,9 @@ impl<S: Stream> Sink for ServerSide<S> {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: &[u8]) -> Poll<io::Result<()>> {
         self.connection.poll_finish(cx, trailers)
+    }
+
+    fn sent(&self) -> u64 {
+        self.connection.sent()
     }
 }

@@ -132,16 +132,13 @@ impl Thread {
     /// A new request's id: 32 hexadecimal digits, no two alike.
     #[must_use]
     pub fn new_id(&self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let k = self.shared.ids.fetch_add(1, Ordering::Relaxed);
         let high = draw(self.shared.id_seed, k);
         let low = draw(!self.shared.id_seed, k);
-        let mut id = [b'0'; 32];
-        for (place, digit) in id.iter_mut().enumerate() {
-            let word = if place < 16 { high } else { low };
-            let nibble = (word >> (60 - 4 * (place % 16))) & 15;
-            *digit = DIGITS.get(nibble as usize).copied().unwrap_or(b'0');
-        }
+        let mut id = [0; 32];
+        let (left, right) = id.split_at_mut(16);
+        left.copy_from_slice(&hexadecimal(high));
+        right.copy_from_slice(&hexadecimal(low));
         id
     }
 
@@ -212,8 +209,37 @@ impl Thread {
     }
 }
 
+/// The sixteen digits of a word, eight at a time: a nibble is spread to a byte, and ten and more become letters.
+fn hexadecimal(word: u64) -> [u8; 16] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let spread = |half: u64| {
+        let x = (half | (half << 16)) & 0x0000_FFFF_0000_FFFF;
+        let x = (x | (x << 8)) & 0x00FF_00FF_00FF_00FF;
+        let nibbles = (x | (x << 4)) & (0x0F * ONES);
+        let letters = ((nibbles + 6 * ONES) >> 4) & ONES;
+        (nibbles + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
+    };
+    let mut digits = [0; 16];
+    let (high, low) = digits.split_at_mut(8);
+    high.copy_from_slice(&spread(word >> 32));
+    low.copy_from_slice(&spread(word & 0xFFFF_FFFF));
+    digits
+}
+
 impl Drop for Thread {
     fn drop(&mut self) {
         self.flush_log();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hexadecimal;
+
+    #[test]
+    fn an_id_is_written_in_hexadecimal() {
+        for word in [0, 1, 0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210, u64::MAX, 0x0A0B_0C0D_9080_7060] {
+            assert_eq!(String::from_utf8(hexadecimal(word).to_vec()).unwrap(), format!("{word:016x}"));
+        }
     }
 }

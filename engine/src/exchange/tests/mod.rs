@@ -1,0 +1,12 @@
+//! Rules of the exchange, tested between a client's connection and its servers', over pipes and under a paused clock.
+
+mod aborts;
+mod attempts;
+mod early;
+mod framing;
+mod interim;
+mod journal;
+mod limits;
+mod pieces;
+mod queue;
+mod streams;
