@@ -54,7 +54,8 @@ impl Kept {
     }
 
     fn parts(&self) -> [&[u8]; 3] {
-        [self.bytes.get(..self.method), self.bytes.get(self.method..self.target), self.bytes.get(self.target..)].map(Option::unwrap_or_default)
+        [self.bytes.get(..self.method), self.bytes.get(self.method..self.target), self.bytes.get(self.target..)]
+            .map(Option::unwrap_or_default)
     }
 }
 

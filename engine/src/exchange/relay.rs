@@ -23,7 +23,7 @@ pub struct Relay<'a> {
     /// The content sent so far.
     pub down: Pump,
     /// The rest of the request's.
-    pub upload: Upload,
+    pub upload: &'a mut Upload,
     /// Bytes that had come and gone when that last changed, and when it did.
     seen: Option<(u64, Instant)>,
 }
@@ -31,7 +31,7 @@ pub struct Relay<'a> {
 impl<'a> Relay<'a> {
     /// For a response whose head was just written to the front.
     #[must_use]
-    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: Upload) -> Self {
+    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: &'a mut Upload) -> Self {
         Self { limits, total, down: Pump::default(), upload, seen: None }
     }
 

@@ -77,9 +77,9 @@ impl<T: Transport> Stage<'_, T> {
             Some((route, Some(pool))) => self.forward(front, &route, pool, &mut journal).await,
             Some((route, None)) => {
                 let answer = local_answer(&route, front.request());
-                self.answer(front, &mut journal, answer).await
+                Box::pin(self.answer(front, &mut journal, answer)).await
             }
-            None => self.refuse(front, &mut journal, Cause::NoRoute).await,
+            None => Box::pin(self.refuse(front, &mut journal, Cause::NoRoute)).await,
         };
         journal.close();
         after
@@ -120,15 +120,19 @@ impl<T: Transport> Stage<'_, T> {
             upgrade,
             total,
         };
-        let answered = match attempts.run(front, journal).await {
+        let mut answered = match attempts.run(front, journal).await {
             Ok(answered) => answered,
-            Err(cause) => return self.refuse(front, journal, cause).await,
+            Err(cause) => return Box::pin(self.refuse(front, journal, cause)).await,
         };
         pool.state.latency.record(answered.at.saturating_duration_since(journal.started));
         if answered.back.response().status == 101 {
-            return self.tunnel(front, &limits, route, answered, journal).await;
+            return Box::pin(self.tunnel(front, &limits, route, &mut answered, journal)).await;
         }
-        self.relay(front, &limits, route, answered, journal).await
+        let after = self.relay(front, &limits, route, &mut answered, journal).await;
+        if after != After::Break && answered.upload.is_done() && answered.back.is_reusable() {
+            self.transport.keep(answered.lease.endpoint(), answered.back);
+        }
+        after
     }
 
     async fn relay<F: Front>(
@@ -136,10 +140,10 @@ impl<T: Transport> Stage<'_, T> {
         front: &mut F,
         limits: &LimitsSpec,
         route: &Route,
-        answered: Answered<T::Back>,
+        answered: &mut Answered<T::Back>,
         journal: &mut Journal<'_>,
     ) -> After {
-        let Answered { mut back, lease, upload, .. } = answered;
+        let Answered { back, lease, upload, .. } = answered;
         let state = &lease.endpoint().state;
         state.responses.add(back.response().status);
         state.answered.store(true, Ordering::Relaxed);
@@ -149,12 +153,12 @@ impl<T: Transport> Stage<'_, T> {
         if let std::task::Poll::Ready(Err(error)) = begun {
             let cause = server_cause(&error);
             journal.spoil(cause);
-            return self.refuse(front, journal, cause).await;
+            return Box::pin(self.refuse(front, journal, cause)).await;
         }
-        self.respond(front, &back, route, journal);
+        self.respond(front, back, route, journal);
         let total = limits.total_timeout.map(|limit| journal.started + limit);
         let mut relay = Relay::new(limits, total, upload);
-        let result = relay.run(front, &mut back, &mut self.thread.timer()).await;
+        let result = relay.run(front, back, &mut self.thread.timer()).await;
         journal.bytes_in = relay.upload.pump.moved;
         journal.bytes_out = relay.down.moved;
         state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
@@ -162,9 +166,6 @@ impl<T: Transport> Stage<'_, T> {
         if let Err(cause) = result {
             journal.spoil(cause);
             return After::Break;
-        }
-        if relay.upload.is_done() && back.is_reusable() {
-            self.transport.keep(lease.endpoint(), back);
         }
         if front.is_reusable() { After::Keep } else { After::Close }
     }
@@ -180,11 +181,11 @@ impl<T: Transport> Stage<'_, T> {
         front: &mut F,
         limits: &LimitsSpec,
         route: &Route,
-        answered: Answered<T::Back>,
+        answered: &mut Answered<T::Back>,
         journal: &mut Journal<'_>,
     ) -> After {
-        let Answered { mut back, lease, .. } = answered;
-        self.respond(front, &back, route, journal);
+        let Answered { back, lease, .. } = answered;
+        self.respond(front, back, route, journal);
         let state = &lease.endpoint().state;
         state.responses.add(journal.status);
         state.answered.store(true, Ordering::Relaxed);
@@ -192,7 +193,7 @@ impl<T: Transport> Stage<'_, T> {
         front.start_tunnel();
         let counted = TunnelCount::new(&self.thread.shared().totals.tunnels);
         let mut tunnel = Tunnel::default();
-        let result = tunnel.run(front, &mut back, &mut self.thread.timer(), limits.tunnel_timeout).await;
+        let result = tunnel.run(front, back, &mut self.thread.timer(), limits.tunnel_timeout).await;
         drop(counted);
         journal.bytes_in = tunnel.up.moved;
         journal.bytes_out = tunnel.down.moved;

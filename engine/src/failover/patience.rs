@@ -44,11 +44,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
     pub(super) fn patience(&self, journal: &Journal<'_>, upload: &Upload, wait: &mut Wait) -> Result<Instant, Cause> {
         let now = Instant::now();
         let (limit, cause) = self.limit(upload);
-        let since = if upload.is_over() {
-            *wait.sent.get_or_insert(now)
-        } else {
-            wait.progress.map_or(now, |(_, since)| since)
-        };
+        let since = if upload.is_over() { *wait.sent.get_or_insert(now) } else { wait.progress.map_or(now, |(_, since)| since) };
         let (deadline, cause) = self.earliest(journal, since + limit, cause);
         if deadline <= now { Err(cause) } else { Ok(deadline) }
     }

@@ -17,8 +17,8 @@ mod text;
 
 pub use cause::{Cause, Origin, Phase};
 pub use counters::{CauseCounters, CauseCounts, StatusCounters, StatusCounts};
-pub use histogram::{Histogram, HistogramSnapshot};
 pub(crate) use digits::push_integer;
+pub use histogram::{Histogram, HistogramSnapshot};
 pub use json::escape_json;
 pub use log::{AccessLog, Format, LogBuffer};
 pub use stamp::WallTime;

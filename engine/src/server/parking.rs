@@ -114,8 +114,9 @@ impl Lot {
         Self { timers, places: RefCell::default(), rung: Arc::default() }
     }
 
-    /// Parks a connection until something comes or `until` has passed; gives it back when something is there already.
-    pub fn park(&self, parked: Parked, until: Instant) -> Option<Parked> {
+    /// Parks a connection until something comes or `until` has passed, perhaps a second late where `lazily`; gives it back when something
+    /// is there already.
+    pub fn park(&self, parked: Parked, until: Instant, lazily: bool) -> Option<Parked> {
         let mut places = self.places.borrow_mut();
         let place = places.free.pop().unwrap_or_else(|| {
             places.list.push(None);
@@ -128,7 +129,11 @@ impl Lot {
             return Some(parked);
         }
         let mut timer = self.timers.timer();
-        timer.set_lazy(until);
+        if lazily {
+            timer.set_lazy(until)
+        } else {
+            timer.set_idle(until)
+        }
         if timer.poll(&mut cx).is_pending()
             && let Some(slot) = places.list.get_mut(place as usize)
         {

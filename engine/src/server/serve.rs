@@ -22,6 +22,9 @@ const QUIET: Duration = Duration::from_millis(30);
 /// More connections of one thread than that do not wait with a task.
 const FEW: usize = 256;
 
+/// Shorter limits than this end on time, longer ones a second late at most.
+const LONG: Duration = Duration::from_secs(5);
+
 /// While the engine ends, a connection without a request waits only that long for one that is on its way.
 const LAST_CALL: Duration = Duration::from_millis(100);
 
@@ -43,7 +46,7 @@ pub fn spawn(thread: &Rc<Thread>, parked: Parked) {
             let until = Instant::now() + keepalive.saturating_sub(QUIET);
             let parked = Parked { stream: side.into_stream(), peer, listener, open };
             if !thread.shared().is_stopping()
-                && let Some(parked) = thread.lot().park(parked, until)
+                && let Some(parked) = thread.lot().park(parked, until, keepalive >= LONG)
             {
                 spawn(&thread, parked);
             }
@@ -64,7 +67,7 @@ fn head_limits(thread: &Thread, limits: &LimitsSpec) -> HeadLimits {
     let stopping = thread.shared().is_stopping();
     HeadLimits {
         quiet: if stopping { LAST_CALL } else { QUIET.min(limits.keepalive_timeout) },
-        at_leisure: !stopping && thread.waiting().get() < FEW,
+        at_leisure: !stopping && thread.waiting().get() < FEW && limits.keepalive_timeout >= LONG,
         head: limits.head_timeout,
         size: usize::try_from(limits.max_head).unwrap_or(usize::MAX),
         content: limits.max_body.unwrap_or(u64::MAX),
@@ -81,8 +84,9 @@ pub(crate) async fn converse<S: Stream, T: Transport>(stage: &Stage<'_, T>, side
         let next = side.next_request(&mut timer, limits).await;
         thread.waiting().set(thread.waiting().get() - 1);
         let after = match next {
-            Next::Request => stage.run(side).await,
-            Next::Refused(cause) => stage.turn_away(side, cause).await,
+            // In memory of its own, so that a connection between two requests takes little.
+            Next::Request => Box::pin(stage.run(side)).await,
+            Next::Refused(cause) => Box::pin(stage.turn_away(side, cause)).await,
             Next::Quiet => return End::Quiet,
             Next::Closed => return End::Over,
         };

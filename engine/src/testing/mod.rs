@@ -14,11 +14,15 @@ pub(crate) use peer::Peer;
 pub(crate) use transport::Dial;
 pub(crate) use world::World;
 
-/// Runs a test on a thread of its own kind: one that tasks cannot leave, with a clock that moves when everybody waits.
+/// Longer than any test's story.
+const LONGEST: Duration = secs(10 * 3600);
+
+/// Runs a test on a thread of its own kind: one that tasks cannot leave, with a clock that moves when everybody waits. Whoever waits for
+/// what never comes fails.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build_local(tokio::runtime::LocalOptions::default()).unwrap();
-    runtime.block_on(test)
+    runtime.block_on(async { tokio::time::timeout(LONGEST, test).await.expect("something was awaited that never came") })
 }
 
 /// So many seconds.
