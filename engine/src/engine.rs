@@ -1,6 +1,6 @@
 //! The engine as control sees it: made from a snapshot, started, changed by deltas, asked for its counts, ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ use crate::server::thread::Thread;
 use crate::server::{accept, serve};
 use crate::snapshot::{DeltaSpec, ListenerSpec, SnapshotSpec};
 use crate::statistics::Statistics;
-use crate::upstream::idle::KEPT_FOR;
+use crate::upstream::idle::{Idle, KEPT_FOR};
 
 /// What a thread is told.
 enum Command {
@@ -142,6 +142,7 @@ impl Engine {
         let snapshot = Arc::new(snapshot);
         self.shared.snapshot.store(Arc::clone(&snapshot));
         self.shared.number.store(number, Ordering::Release);
+        retire(&previous, &snapshot);
         let State { listening, commands, .. } = &mut *state;
         for listening in &mut fresh {
             hand_out(listening, commands);
@@ -268,6 +269,17 @@ fn run_thread(index: usize, shared: Arc<Shared>, commands: mpsc::UnboundedReceiv
     match built {
         Ok(runtime) => runtime.block_on(run_local(Rc::new(Thread::new(index, shared, begun)), commands)),
         Err(error) => eprintln!("forebay: thread {index} cannot start: {error}"),
+    }
+}
+
+/// Lets go of the connections kept to endpoints that the new snapshot has no more. A thread or a tunnel may hold the old one for long.
+fn retire(old: &Snapshot, new: &Snapshot) {
+    let kept: HashSet<*const Idle> =
+        new.pools.values().flat_map(|pool| &pool.endpoints).map(|endpoint| Arc::as_ptr(&endpoint.idle)).collect();
+    for endpoint in old.pools.values().flat_map(|pool| &pool.endpoints) {
+        if !kept.contains(&Arc::as_ptr(&endpoint.idle)) {
+            endpoint.idle.retire();
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 """A load in a process of its own: so many clients, each of which asks again as soon as it has its answer.
 
-Run as a script, `load.py ADDRESS METHOD CLIENTS SECONDS`, it goes on until its standard input ends, at most SECONDS, and then prints
-its answers. It repeats nothing: a request that fails is lost.
+Run as a script, `load.py ADDRESS METHOD CLIENTS ANSWERS SECONDS`, it goes on until it has so many answers or its standard input ends, at
+most SECONDS, and then prints its answers. Each line of its input has it print one once there are so many more answers. It repeats nothing:
+a request that fails is lost.
 """
 
 import asyncio
@@ -36,17 +37,33 @@ class Answer:
 class Load:
     """The load, as the test sees it. Entered, it runs."""
 
-    def __init__(self, address: str, *, method: str = "GET", clients: int = 16, seconds: float = 60) -> None:
-        self._command = [sys.executable, __file__, address, method, str(clients), str(seconds)]
+    def __init__(self, address: str, *, method: str = "GET", clients: int = 16, answers: int | None = None) -> None:
+        self._command = [sys.executable, __file__, address, method, str(clients), str(answers or 1_000_000), "60"]
+        self._bounded = answers is not None
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self
 
-    def finish(self) -> list[Answer]:
-        """Have each client end after the request in hand; returns all answers, in the order in which they came."""
+    def until_answered(self, more: int) -> float:
+        """Wait until there are so many more answers; returns the time then."""
         assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{more}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == f"{more}\n"
+        return time.monotonic()
+
+    def finish(self) -> list[Answer]:
+        """Return all answers, in the order in which they came, once there are as many as it was made for.
+
+        Without a number it ends now: each client after the request that it has in hand.
+        """
+        assert self._process is not None
+        if self._bounded:
+            self._process.wait(60)
         printed, _ = self._process.communicate(timeout=60)
         assert self._process.returncode == 0
         return sorted((Answer(*each) for each in json.loads(printed)), key=lambda answer: answer.end)
@@ -118,29 +135,58 @@ class _Client:
             self._streams[1].close()
 
 
-async def _run(address: str, method: str, clients: int, seconds: float) -> list[Answer]:
-    numbers, answers, over = count(), [], asyncio.Event()
+class _Crowd:
+    """The clients, and what they have got so far."""
 
-    async def one() -> None:
-        client = _Client(address, method)
-        while not over.is_set():
-            answers.append(await client.ask(next(numbers)))
+    def __init__(self, clients: list[_Client], wanted: int) -> None:
+        self.answers: list[Answer] = []
+        self._clients = clients
+        self._wanted = wanted
+        self._numbers = count()
+        self._over = asyncio.Event()
+        self._more = asyncio.Condition()
+
+    async def run(self, seconds: float) -> None:
+        """Ask until it is over."""
+        obeying = asyncio.create_task(self._obey())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._end(seconds))
+            for client in self._clients:
+                group.create_task(self._ask(client))
+        obeying.cancel()
+
+    async def _ask(self, client: _Client) -> None:
+        while not self._over.is_set():
+            self.answers.append(await client.ask(next(self._numbers)))
+            if len(self.answers) >= self._wanted:
+                self._over.set()
+            async with self._more:
+                self._more.notify_all()
         client.close()
 
-    async def end() -> None:
-        ending = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
-        await asyncio.wait([ending], timeout=seconds)
-        over.set()
+    async def _end(self, seconds: float) -> None:
+        await asyncio.wait([asyncio.create_task(self._over.wait())], timeout=seconds)
+        self._over.set()
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(end())
-        for _ in range(clients):
-            group.create_task(one())
-    return answers
+    async def _obey(self) -> None:
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            enough = len(self.answers) + int(line)
+            async with self._more:
+                await self._more.wait_for(lambda enough=enough: len(self.answers) >= enough)  # type: ignore[misc]  # bound here
+            print(int(line), flush=True)  # noqa: T201 - it is how the two processes talk
+        self._over.set()
+
+
+async def _run(address: str, method: str, clients: int, wanted: int, seconds: float) -> list[Answer]:
+    crowd = _Crowd([_Client(address, method) for _ in range(clients)], wanted)
+    await crowd.run(seconds)
+    return crowd.answers
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    done = asyncio.run(_run(arguments[0], arguments[1], int(arguments[2]), float(arguments[3])))
+    given = sys.argv[1:]
+    done = asyncio.run(_run(given[0], given[1], int(given[2]), int(given[3]), float(given[4])))
     json.dump([astuple(answer) for answer in done], sys.stdout)
     sys.stdout.flush()

@@ -1,6 +1,6 @@
 //! The connections of one endpoint: how many there are over all threads, and those that serve nobody.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ struct Kept {
 pub struct Idle {
     threads: Box<[Mutex<Vec<Kept>>]>,
     open: Arc<AtomicU32>,
+    /// Set before the lists are emptied for good, and looked at under their locks.
+    retired: AtomicBool,
 }
 
 /// One open connection; counted until dropped.
@@ -50,7 +52,7 @@ impl Idle {
     /// For an engine of that many threads.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { threads: (0..threads).map(|_| Mutex::default()).collect(), open: Arc::default() }
+        Self { threads: (0..threads).map(|_| Mutex::default()).collect(), open: Arc::default(), retired: AtomicBool::new(false) }
     }
 
     /// Counts one more connection, unless `most` are open.
@@ -91,7 +93,7 @@ impl Idle {
     pub fn keep(&self, thread: usize, socket: Socket) {
         let Some(list) = self.threads.get(thread) else { return };
         let mut list = lock(list);
-        if list.len() < KEPT {
+        if list.len() < KEPT && !self.retired.load(Ordering::SeqCst) {
             list.push(Kept { socket, since: Instant::now() });
         }
     }
@@ -102,6 +104,15 @@ impl Idle {
         let mut list = lock(list);
         list.retain_mut(|kept| now.saturating_duration_since(kept.since) < KEPT_FOR && kept.socket.is_quiet());
         !list.is_empty()
+    }
+
+    /// Closes what is kept and keeps nothing more: no snapshot to come has this endpoint, though exchanges of an older one may use it still.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        for list in &self.threads {
+            let closed = std::mem::take(&mut *lock(list));
+            drop(closed);
+        }
     }
 
     /// Connections open, idle ones included.
