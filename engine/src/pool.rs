@@ -150,14 +150,25 @@ impl Pool {
         }
     }
 
-    /// Whether a lease handed over to a request that tried these is one that it may use.
+    /// Takes over a lease that was handed over, perhaps from the pool of an earlier snapshot. What this pool would not have given is
+    /// given back: its endpoint is gone, is passed over, or has a lower cap now.
     #[must_use]
-    pub fn may_use(lease: &Lease, tried: &[Arc<str>], now: impl FnOnce() -> u64) -> bool {
-        let endpoint = lease.endpoint();
-        endpoint.target.is_some()
-            && endpoint.weight > 0
-            && !tried.iter().any(|id| **id == *endpoint.id)
-            && !endpoint.state.reflex.is_passed_over(now)
+    pub fn adopt(self: &Arc<Self>, mut lease: Lease, now: impl FnOnce() -> u64) -> Option<Lease> {
+        if !lease.pool.as_ref().is_some_and(|pool| Arc::ptr_eq(pool, self)) {
+            let same = |endpoint: &&Arc<Endpoint>| Arc::ptr_eq(&endpoint.state, &lease.endpoint.state);
+            let Some(endpoint) = self.endpoints.iter().find(same).map(Arc::clone) else {
+                lease.give_back();
+                return None;
+            };
+            lease.endpoint = endpoint;
+            lease.pool = Some(Arc::clone(self));
+        }
+        let Endpoint { target, weight, state, .. } = &**lease.endpoint();
+        if target.is_some() && *weight > 0 && state.inflight.load(Ordering::SeqCst) <= self.cap && !state.reflex.is_passed_over(now) {
+            return Some(lease);
+        }
+        lease.give_back();
+        None
     }
 
     /// How long opening a connection may take.
@@ -191,20 +202,35 @@ impl Lease {
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
+
+    /// Gives the place back without calling anybody up for it.
+    fn give_back(mut self) {
+        if self.pool.take().is_some() {
+            self.endpoint.state.inflight.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(pool) = self.pool.take() else { return };
-        let inflight = &self.endpoint.state.inflight;
-        if pool.cap == u32::MAX || pool.state.queue.waiting() == 0 || inflight.load(Ordering::SeqCst) > pool.cap {
-            inflight.fetch_sub(1, Ordering::SeqCst);
+        let (endpoint, cap) = (&self.endpoint, pool.cap);
+        let inflight = &endpoint.state.inflight;
+        let queue = Arc::clone(&pool.state.queue);
+        let again = || Self { pool: Some(pool), endpoint: Arc::clone(endpoint) };
+        if cap != u32::MAX && queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
+            queue.hand_over(&endpoint.id, |wanted| {
+                if !wanted {
+                    inflight.fetch_sub(1, Ordering::SeqCst);
+                }
+                wanted.then(again)
+            });
             return;
         }
-        let queue = Arc::clone(&pool.state.queue);
-        if let Some(mut unwanted) = queue.hand_over(Self { pool: Some(pool), endpoint: Arc::clone(&self.endpoint) }) {
-            unwanted.pool = None;
-            inflight.fetch_sub(1, Ordering::SeqCst);
+        inflight.fetch_sub(1, Ordering::SeqCst);
+        // Who joined meanwhile may have seen no room just before, and hears of this place from nobody else.
+        if cap != u32::MAX && queue.waiting() > 0 {
+            queue.hand_over(&endpoint.id, |wanted| (wanted && endpoint.try_begin(cap)).then(again));
         }
     }
 }
@@ -289,8 +315,8 @@ mod tests {
     fn a_free_place_goes_to_the_first_who_waits() {
         let pool = pool(&THREE[..1], Some(1));
         let held = pool.pick(&[], || 0).ok().unwrap();
-        let first = pool.state.queue.join(10, false).unwrap();
-        let second = pool.state.queue.join(10, false).unwrap();
+        let first = pool.state.queue.join(10, false, &[]).unwrap();
+        let second = pool.state.queue.join(10, false, &[]).unwrap();
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(first.poll(&mut cx).is_pending());
         drop(held);
@@ -306,13 +332,13 @@ mod tests {
     fn a_place_given_to_one_who_left_goes_on_to_the_next() {
         let pool = pool(&THREE[..1], Some(1));
         let held = pool.pick(&[], || 0).ok().unwrap();
-        let first = pool.state.queue.join(10, false).unwrap();
-        let second = pool.state.queue.join(10, false).unwrap();
+        let first = pool.state.queue.join(10, false, &[]).unwrap();
+        let second = pool.state.queue.join(10, false, &[]).unwrap();
         drop(held);
         drop(first);
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(matches!(second.poll(&mut cx), std::task::Poll::Ready(Some(_))));
-        assert!(pool.state.queue.join(0, false).is_none(), "a full queue refuses");
+        assert!(pool.state.queue.join(0, false, &[]).is_none(), "a full queue refuses");
     }
 
     #[test]

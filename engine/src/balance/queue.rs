@@ -27,8 +27,9 @@ struct Place {
 }
 
 /// One waiting request.
-#[derive(Default)]
 pub struct Ticket {
+    /// Endpoints that it is not waiting for.
+    tried: Box<[Arc<str>]>,
     place: Mutex<Place>,
 }
 
@@ -44,9 +45,10 @@ impl Queue {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// Joins the end, or the front for one that was called up in vain; `None` when `size` wait already.
-    pub fn join(self: &Arc<Self>, size: usize, front: bool) -> Option<Waiting> {
-        let ticket = Arc::new(Ticket::default());
+    /// Joins the end, or the front for one that was called up in vain, to wait for any endpoint but those in `tried`; `None` when `size`
+    /// wait already.
+    pub fn join(self: &Arc<Self>, size: usize, front: bool, tried: &[Arc<str>]) -> Option<Waiting> {
+        let ticket = Arc::new(Ticket { tried: tried.into(), place: Mutex::default() });
         let mut list = lock(&self.list);
         if list.len() >= size && !front {
             self.full.fetch_add(1, Ordering::Relaxed);
@@ -62,24 +64,23 @@ impl Queue {
         Some(Waiting { queue: Arc::clone(self), ticket })
     }
 
-    /// Hands a lease that has become free to the first who waits; gives it back when nobody does.
-    pub fn hand_over(&self, lease: Lease) -> Option<Lease> {
-        if self.waiting() == 0 {
-            return Some(lease);
-        }
+    /// Calls up the first who waits and has not tried this endpoint. `settle` is told whether there is one, and makes the lease for it, or
+    /// frees the place: nobody joins meanwhile, so that whoever does next sees it.
+    pub fn hand_over(&self, endpoint: &str, settle: impl FnOnce(bool) -> Option<Lease>) {
         let mut list = lock(&self.list);
-        let ticket = list.pop_front();
+        let found = list.iter().position(|ticket| !ticket.tried.iter().any(|tried| **tried == *endpoint));
+        let lease = settle(found.is_some());
+        let ticket = found.filter(|_| lease.is_some()).and_then(|at| list.remove(at));
         self.waiting.store(list.len(), Ordering::SeqCst);
         drop(list);
-        let Some(ticket) = ticket else { return Some(lease) };
+        let Some(ticket) = ticket else { return };
         let mut place = lock(&ticket.place);
-        place.lease = Some(lease);
+        place.lease = lease;
         let waker = place.waker.take();
         drop(place);
         if let Some(waker) = waker {
             waker.wake();
         }
-        None
     }
 
     /// Has everybody look again, after endpoints or caps changed.

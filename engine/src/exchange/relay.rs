@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::body::{Pump, PumpError, SourceError, Waiting};
+use super::journal::Journal;
 use super::{Back, Front};
 use crate::clock::Timer;
 use crate::failover::upload::Upload;
@@ -15,7 +16,7 @@ use crate::record::Cause;
 use crate::snapshot::LimitsSpec;
 
 /// A response under way.
-pub struct Relay<'a> {
+pub struct Relay<'a, 't> {
     /// What binds it.
     pub limits: &'a LimitsSpec,
     /// Ends the whole exchange.
@@ -24,15 +25,17 @@ pub struct Relay<'a> {
     pub down: Pump,
     /// The rest of the request's.
     pub upload: &'a mut Upload,
+    /// Learns what was moved, also when the exchange is cut.
+    journal: &'a mut Journal<'t>,
     /// Bytes that had come and gone when that last changed, and when it did.
     seen: Option<(u64, Instant)>,
 }
 
-impl<'a> Relay<'a> {
+impl<'a, 't> Relay<'a, 't> {
     /// For a response whose head was just written to the front.
     #[must_use]
-    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: &'a mut Upload) -> Self {
-        Self { limits, total, down: Pump::default(), upload, seen: None }
+    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: &'a mut Upload, journal: &'a mut Journal<'t>) -> Self {
+        Self { limits, total, down: Pump::default(), upload, journal, seen: None }
     }
 
     /// Moves both contents until the response is complete.
@@ -73,11 +76,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(server_cause(&error))),
             Poll::Pending => {}
         }
-        if self.upload.is_over() {
-            if front.poll_gone(cx).is_ready() {
-                return Poll::Ready(Err(Cause::ClientAbort));
-            }
-        } else {
+        if !self.upload.is_over() {
             match self.upload.poll(front, back, cx) {
                 Poll::Ready(Err(PumpError::Source(SourceError::Closed | SourceError::Broken(_)))) => {
                     return Poll::Ready(Err(Cause::ClientAbort));
@@ -85,6 +84,9 @@ impl<'a> Relay<'a> {
                 Poll::Ready(Err(_)) => self.upload.stop(),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
+        }
+        if self.upload.is_over() && front.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Cause::ClientAbort));
         }
         Poll::Pending
     }
@@ -116,6 +118,13 @@ impl<'a> Relay<'a> {
             _ => (since + limit, cause),
         };
         if deadline <= now { Err(cause) } else { Ok(deadline) }
+    }
+}
+
+impl Drop for Relay<'_, '_> {
+    fn drop(&mut self) {
+        self.journal.bytes_in = self.upload.pump.moved;
+        self.journal.bytes_out = self.down.moved;
     }
 }
 

@@ -157,10 +157,9 @@ impl<T: Transport> Stage<'_, T> {
         }
         self.respond(front, back, route, journal);
         let total = limits.total_timeout.map(|limit| journal.started + limit);
-        let mut relay = Relay::new(limits, total, upload);
+        let mut relay = Relay::new(limits, total, upload, journal);
         let result = relay.run(front, back, &mut self.thread.timer()).await;
-        journal.bytes_in = relay.upload.pump.moved;
-        journal.bytes_out = relay.down.moved;
+        drop(relay);
         state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
         state.received.fetch_add(journal.bytes_out, Ordering::Relaxed);
         if let Err(cause) = result {
@@ -192,11 +191,9 @@ impl<T: Transport> Stage<'_, T> {
         back.start_tunnel();
         front.start_tunnel();
         let counted = TunnelCount::new(&self.thread.shared().totals.tunnels);
-        let mut tunnel = Tunnel::default();
+        let mut tunnel = Tunnel::new(journal);
         let result = tunnel.run(front, back, &mut self.thread.timer(), limits.tunnel_timeout).await;
-        drop(counted);
-        journal.bytes_in = tunnel.up.moved;
-        journal.bytes_out = tunnel.down.moved;
+        drop((counted, tunnel));
         state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
         state.received.fetch_add(journal.bytes_out, Ordering::Relaxed);
         match result {

@@ -7,20 +7,28 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::body::{Pump, PumpError};
+use super::journal::Journal;
 use super::{Back, Front};
 use crate::clock::Timer;
 use crate::record::Cause;
 
 /// The two directions.
-#[derive(Default)]
-pub struct Tunnel {
+pub struct Tunnel<'a, 't> {
     /// From the client to the server.
     pub up: Pump,
     /// From the server to the client.
     pub down: Pump,
+    /// Learns what was moved, also when the exchange is cut.
+    journal: &'a mut Journal<'t>,
 }
 
-impl Tunnel {
+impl<'a, 't> Tunnel<'a, 't> {
+    /// A tunnel through which nothing has gone.
+    #[must_use]
+    pub fn new(journal: &'a mut Journal<'t>) -> Self {
+        Self { up: Pump::default(), down: Pump::default(), journal }
+    }
+
     /// Runs until both directions have ended; one that has leaves the other open (half-close).
     ///
     /// # Errors
@@ -55,5 +63,12 @@ impl Tunnel {
             Poll::Pending
         })
         .await
+    }
+}
+
+impl Drop for Tunnel<'_, '_> {
+    fn drop(&mut self) {
+        self.journal.bytes_in = self.up.moved;
+        self.journal.bytes_out = self.down.moved;
     }
 }

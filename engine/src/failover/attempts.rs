@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::patience::Wait;
+use super::reflex::PAUSE;
 use super::upload::Upload;
 use crate::balance::queue::Waiting;
 use crate::clock::Timer;
@@ -101,6 +102,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 Err(failed) => failed,
             };
             drop(lease);
+            journal.bytes_in = upload.pump.moved;
             journal.attempted(&endpoint, Some(failed.cause), took);
             journal.cause = Some(failed.cause);
             if failed.cause.origin() == Origin::Upstream {
@@ -143,19 +145,20 @@ impl<T: Transport> Attempts<'_, '_, T> {
         let queue = Arc::clone(&self.pool.state.queue);
         let size = self.pool.spec.queue.size as usize;
         let until = Instant::now() + self.pool.spec.queue.timeout;
-        let mut place = queue.join(size, false).ok_or(Cause::QueueFull)?;
+        let mut place = queue.join(size, false, tried).ok_or(Cause::QueueFull)?;
         loop {
             // Whatever became free between the pick and joining is not announced again.
             if let Ok(lease) = self.pool.pick(tried, || self.thread.shared().now()) {
                 return Ok(lease);
             }
             match self.wait(front, journal, &place, until, timer).await? {
-                Some(lease) if Pool::may_use(&lease, tried, || self.thread.shared().now()) => return Ok(lease),
                 Some(lease) => {
-                    // Not for this request; back to the front of the line, before the next in it is called up.
-                    let again = queue.join(size, true).ok_or(Cause::QueueFull)?;
-                    place = again;
-                    drop(lease);
+                    self.refresh();
+                    if let Some(lease) = self.pool.adopt(lease, || self.thread.shared().now()) {
+                        return Ok(lease);
+                    }
+                    // Called up in vain: back to the front of the line.
+                    place = queue.join(size, true, tried).ok_or(Cause::QueueFull)?;
                 }
                 None => self.refresh(),
             }
@@ -178,7 +181,9 @@ impl<T: Transport> Attempts<'_, '_, T> {
         timer: &mut Timer,
     ) -> Result<Option<Lease>, Cause> {
         let (deadline, cause) = self.earliest(journal, until, Cause::QueueTimeout);
-        timer.set(deadline);
+        // Nobody announces that an endpoint is no longer passed over.
+        let look = Instant::now() + PAUSE;
+        timer.set(deadline.min(look));
         poll_fn(|cx| {
             if let Poll::Ready(called) = place.poll(cx) {
                 return Poll::Ready(Ok(called));
@@ -187,6 +192,9 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 return Poll::Ready(Err(Cause::ClientAbort));
             }
             timer.poll(cx).map(|()| {
+                if look < deadline {
+                    return Ok(None);
+                }
                 if cause == Cause::QueueTimeout {
                     self.pool.state.queue.timed_out.fetch_add(1, Ordering::Relaxed);
                 }
@@ -286,11 +294,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         // The limit that the timer was set by: a shorter one that comes to hold meanwhile sets it anew.
         let mut armed: Option<Duration> = None;
         poll_fn(|cx| {
-            if upload.is_over() {
-                if front.poll_gone(cx).is_ready() {
-                    return Poll::Ready(Err(Cause::ClientAbort));
-                }
-            } else {
+            if !upload.is_over() {
                 match upload.poll(front, back, cx) {
                     Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(client_cause(&error))),
                     Poll::Ready(Err(PumpError::Sink(_))) => {
@@ -329,6 +333,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
             }
             if !upload.is_over() {
                 wait.note(front.received() + back.sent());
+            } else if front.poll_gone(cx).is_ready() {
+                return Poll::Ready(Err(Cause::ClientAbort));
             }
             let (limit, _) = self.limit(upload);
             armed = armed.filter(|known| *known <= limit);

@@ -177,6 +177,11 @@ impl World {
         waits.await.expect("nobody was asked for a connection").unwrap()
     }
 
+    /// A connection that a server was already given.
+    pub(crate) fn accepted(&mut self) -> Option<Peer> {
+        self.accepted.try_recv().ok()
+    }
+
     /// Whether no server was given a connection that was not looked at.
     pub(crate) async fn nobody_else_is_asked(&mut self) {
         settle().await;

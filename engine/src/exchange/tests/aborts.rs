@@ -243,6 +243,6 @@ fn a_client_that_breaks_a_tunnel_off_ends_it_for_the_server() {
         // What is still sent finds nobody.
         server.try_send("more").await;
         drop(server);
-        world.ends_with(101, None).await;
+        world.ends_with(499, Some(Cause::ClientAbort)).await;
     });
 }

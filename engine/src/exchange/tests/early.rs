@@ -1,7 +1,7 @@
 //! Answers that come before the request's content has.
 
 use crate::record::Cause;
-use crate::testing::world::{Manner, USUAL};
+use crate::testing::world::{Manner, USUAL, app};
 use crate::testing::{World, run, settle};
 
 const HEAD: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
@@ -9,7 +9,7 @@ const HEAD: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n
 #[test]
 fn content_goes_on_as_long_as_the_early_answer_does() {
     run(async {
-        let mut world = World::new(|_| {});
+        let mut world = World::new(|spec| app(spec).endpoints.truncate(1));
         let mut client = world.asks("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
         let mut server = world.accept().await;
         server.head().await;

@@ -1,6 +1,7 @@
 //! Interim responses pass; switching protocols needs two who want to.
 
 use crate::record::Cause;
+use crate::testing::world::app;
 use crate::testing::{World, run, settle};
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
@@ -9,7 +10,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 #[test]
 fn a_client_that_expects_100_waits_for_the_servers_word() {
     run(async {
-        let mut world = World::new(|_| {});
+        let mut world = World::new(|spec| app(spec).endpoints.truncate(1));
         let mut client = world.asks("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await;
         let mut server = world.accept().await;
         assert!(server.head().await.contains("Expect: 100-continue\r\n"));
@@ -110,7 +111,7 @@ fn a_server_may_switch_only_to_what_was_asked_for() {
 #[test]
 fn a_server_may_decline_to_switch() {
     run(async {
-        let mut world = World::new(|_| {});
+        let mut world = World::new(|spec| app(spec).endpoints.truncate(1));
         let mut client = world.asks("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n").await;
         let mut server = world.accept().await;
         server.head().await;
