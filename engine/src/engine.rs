@@ -1,7 +1,7 @@
 //! The engine as control sees it: made from a snapshot, started, changed by deltas, asked for its counts, ended.
 
-use std::collections::{BTreeMap, HashSet};
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::net::TcpListener;
 use std::rc::Rc;

@@ -75,8 +75,9 @@ const paths = {
     response.end("ok");
   },
   "/gzip": async (request, response) => {
-    response.writeHead(200, { "Content-Encoding": "gzip" });
-    response.end(gzipSync("to be left as it is\n".repeat(100)));
+    const body = gzipSync("to be left as it is\n".repeat(100));
+    response.writeHead(200, { "Content-Encoding": "gzip", "Content-Length": body.length });
+    response.end(body);
   },
 };
 
