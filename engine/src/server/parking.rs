@@ -130,9 +130,9 @@ impl Lot {
         }
         let mut timer = self.timers.timer();
         if lazily {
-            timer.set_lazy(until)
+            timer.set_lazy(until);
         } else {
-            timer.set_idle(until)
+            timer.set_idle(until);
         }
         if timer.poll(&mut cx).is_pending()
             && let Some(slot) = places.list.get_mut(place as usize)

@@ -21,7 +21,7 @@ const LONGEST: Duration = secs(10 * 3600);
 /// what never comes fails.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_time().start_paused(true).build_local(tokio::runtime::LocalOptions::default()).unwrap();
+    let runtime = builder.enable_all().start_paused(true).build_local(tokio::runtime::LocalOptions::default()).unwrap();
     runtime.block_on(async { tokio::time::timeout(LONGEST, test).await.expect("something was awaited that never came") })
 }
 

@@ -68,7 +68,7 @@ fn an_answer_of_a_server_that_stops_reading_is_passed_on() {
             let mut world = World::with(Manner { width: 2000, ..USUAL }, |_| {});
             let mut client = world.asks(HEAD).await;
             let sender = tokio::task::spawn_local(async move {
-                client.try_send([b'x'; 60_000]).await;
+                client.try_send(vec![b'x'; 60_000]).await;
                 client
             });
             let mut server = world.accept().await;
@@ -95,7 +95,7 @@ fn a_server_that_stops_reading_without_an_answer_is_a_failure_to_send() {
         let mut world = World::with(Manner { width: 2000, ..USUAL }, |_| {});
         let mut client = world.asks(HEAD).await;
         let sender = tokio::task::spawn_local(async move {
-            client.try_send([b'x'; 60_000]).await;
+            client.try_send(vec![b'x'; 60_000]).await;
             client
         });
         let mut server = world.accept().await;

@@ -24,7 +24,7 @@ fn an_exchange_that_is_cut_is_recorded_in_whatever_phase_it_was() {
         for phase in ["queue", "connect", "upload", "wait", "download", "tunnel"] {
             let mut world = World::new(|spec| {
                 app(spec).endpoints.truncate(1);
-                app(spec).max_inflight = Some(if phase == "queue" { 0 } else { 1 });
+                app(spec).max_inflight = Some(u32::from(phase != "queue"));
                 app(spec).connect_timeout = secs(100);
             });
             if phase == "connect" {

@@ -279,6 +279,34 @@ fn a_lowered_cap_holds_for_those_who_wait() {
     });
 }
 
+#[test]
+fn nobody_is_left_waiting_beside_a_place_that_became_free_meanwhile() {
+    let pool = run(async { World::new(one_at_a_time).pool() });
+    let queue = &pool.state.queue;
+    let turns = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..5000 {
+                let lease = pool.pick(&[], || 0).ok().unwrap();
+                turns.wait();
+                drop(lease);
+                turns.wait();
+                turns.wait();
+            }
+        });
+        for turn in 0..5000 {
+            turns.wait();
+            let place = queue.join(1, false, &[]).unwrap();
+            let picked = pool.pick(&[], || 0);
+            turns.wait();
+            let called = place.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+            assert!(picked.is_ok() || matches!(called, std::task::Poll::Ready(Some(_))), "nobody told it of the place, in turn {turn}");
+            drop((place, picked, called));
+            turns.wait();
+        }
+    });
+}
+
 /// What happens next in a random story.
 #[derive(Debug, Clone, Copy)]
 enum Step {
