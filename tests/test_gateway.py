@@ -94,6 +94,13 @@ def test_without_a_block_it_is_opened_and_stopped_by_name() -> None:
     assert not running.ready
 
 
+def test_a_gateway_that_has_stopped_has_no_address_and_says_so() -> None:
+    with start() as running:
+        pass
+    with pytest.raises(ForebayError, match="has been stopped and listens nowhere"):
+        _ = running.address
+
+
 def test_two_run_in_one_process_each_with_its_own_port_and_control_socket() -> None:
     with start() as first, start() as second:
         assert first.address != second.address
@@ -231,7 +238,7 @@ def test_a_key_that_only_a_start_can_change_is_refused_and_nothing_changes(key: 
     with start() as running:
         with pytest.raises(ConfigError) as caught:
             running.apply(gateway("10.0.0.9:80", **{key: value}))
-        assert [fault.key for fault in caught.value.faults] == [key]
+        assert [fault.key for fault in caught.value.faults] == [f"gateway.{key}"]
         assert targets(running) == ["10.0.0.1:80", "10.0.0.2:80"]
 
 

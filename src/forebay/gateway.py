@@ -204,9 +204,16 @@ class Running:
 
     @property
     def address(self) -> str:
-        """The first address of the first listener, such as `127.0.0.1:8080`."""
+        """The first address of the first listener, such as `127.0.0.1:8080`.
+
+        Raises:
+            ForebayError: once the gateway was told to stop, for then it listens nowhere.
+        """
         addresses = self.addresses
-        return next(address for name in self.gateway.all_listeners for address in addresses[name])
+        first = next((address for name in self.gateway.all_listeners for address in addresses.get(name, ())), None)
+        if first is None:
+            raise ForebayError("the gateway has been stopped and listens nowhere", hint="start another one")
+        return first
 
     @property
     def url(self) -> str:
@@ -259,7 +266,7 @@ class Running:
             fixed = [key for key in _ONLY_BY_A_START if getattr(old, key) != getattr(gateway, key)]
             if fixed:
                 hint = "stop the gateway and start it again"
-                raise ConfigError([Fault("cannot change while the gateway runs", key, hint=hint) for key in fixed])
+                raise ConfigError([Fault("cannot change while the gateway runs", f"gateway.{key}", hint=hint) for key in fixed])
             return gateway
 
         return self._change(change)

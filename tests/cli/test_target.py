@@ -65,7 +65,18 @@ def test_a_missing_attribute_names_the_gateways_that_are_there(work: Path) -> No
 
 def test_an_attribute_that_is_something_else_says_what_it_is(work: Path) -> None:
     (work / "service.py").write_text("app = 5\n")
-    assert fault("service:app") == "service:app is no forebay.Gateway but a int; name one that is"
+    assert fault("service:app") == "service:app is no forebay.Gateway, its type is int; name one that is"
+
+
+def test_a_python_file_is_told_from_a_configuration(work: Path) -> None:
+    (work / "service.py").write_text(GATEWAY)
+    assert fault("service.py") == "service.py: is a Python file, not TOML; name the gateway in it, as service:gateway"
+
+
+def test_what_is_neither_a_file_nor_a_module_says_how_both_are_named(work: Path) -> None:
+    assert not (work / "service").exists()
+    told = "service: cannot be read: No such file or directory; name a TOML file, or a gateway as MODULE:ATTRIBUTE"
+    assert fault("service") == told
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,15 @@
 """Every limit and timeout in force, with where it came from."""
 
+import re
+from pathlib import Path
+
 from forebay.config.effective import FIXED, Row, effective
 from forebay.config.load import loads
 from forebay.config.schema import GatewayConfig, Limits, Pool, Queue, Retry, Route
+from forebay.control import resolve
+from forebay.types import parse_duration
+
+ROOT = Path(__file__).parents[2]
 
 FILE = """\
 [gateway]
@@ -44,6 +51,32 @@ def test_every_limit_and_timeout_of_the_schema_is_in_force_somewhere() -> None:
 def test_what_no_key_changes_is_told_too() -> None:
     rows = effective(loads(FILE, "gateway.toml", GatewayConfig))
     assert [(row.key, row.value) for row in rows if row.source == "fixed"] == list(FIXED)
+
+
+def constant(file: str, name: str) -> str:
+    """The right side of a constant of the engine, as its source has it."""
+    found = re.search(rf"const {name}: [^=]+ = (.+);", (ROOT / "engine/src" / file).read_text())
+    assert found, f"{file} has no constant {name}"
+    return found[1].replace("_", "")
+
+
+def test_what_no_key_changes_is_what_the_engine_and_the_resolver_do() -> None:
+    fixed = dict(FIXED)
+    assert fixed["reflex.failures"] == f"{constant('failover/reflex.rs', 'FAILURES')} in a row"
+    assert fixed["kept_connections.most"] == f"{constant('upstream/idle.rs', 'KEPT')} for each endpoint and thread"
+    seconds = {
+        "reflex.passed_over": constant("failover/reflex.rs", "PAUSE"),
+        "kept_connections.idle": constant("upstream/idle.rs", "KEPT_FOR"),
+        "refusal.linger": constant("server/serve.rs", "LINGER"),
+        "accept.pause": constant("server/accept.rs", "PAUSE"),
+    }
+    for key, source in seconds.items():
+        unit, number = re.fullmatch(r"Duration::from(secs|millis)\((\d+)\)", source).groups()  # type: ignore[union-attr]
+        assert parse_duration(fixed[key]) == int(number) / (1 if unit == "secs" else 1000), key
+    assert fixed["names.refresh"] == f"{resolve.REFRESH:g}s"
+    assert fixed["names.retry"] == f"{1000 * resolve.FIRST_RETRY:g}ms, doubled up to {resolve.LONGEST_RETRY:g}s"
+    assert constant("h1/buffer.rs", "SIZES") == "[16 * 1024, 65483, 2 * 65483]"
+    assert fixed["buffers.body"] == f"16KiB to {2 * 65483 / 1024:.1f}KiB"
 
 
 def test_routes_that_send_nothing_on_have_no_times() -> None:

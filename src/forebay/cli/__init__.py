@@ -25,7 +25,9 @@ for verb in (run, check, status, demo, version):
 @app.callback()
 def forebay(
     *,
-    show_version: Annotated[bool, typer.Option("--version", is_eager=True, callback=lambda wanted: wanted and _version())] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=lambda wanted: wanted and _version())
+    ] = False,
 ) -> None:
     """An HTTP gateway: load balancing and failover, decided in Python, moved by a native engine."""
 

@@ -21,7 +21,7 @@ def run(
     ] = None,
     to: Annotated[list[str] | None, typer.Option(metavar="ADDRESS", help="Without a file: a server behind; may be repeated.")] = None,
     listen: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help=f"Without a file: where to listen.  [default: {_DEFAULT_LISTEN}]")
+        str | None, typer.Option(metavar="ADDRESS", help=f"Without a file: where to listen; {_DEFAULT_LISTEN} unless given.")
     ] = None,
 ) -> None:
     """Run a gateway until it gets SIGTERM or SIGINT."""

@@ -18,7 +18,7 @@ def status(
         str | None,
         typer.Option(
             metavar="ADDRESS | unix:PATH",
-            help="Which gateway.  [default: $FOREBAY_ADMIN, else the only one of this user that runs]",
+            help="Which gateway; without it $FOREBAY_ADMIN, else the only one of this user that runs.",
         ),
     ] = None,
 ) -> None:

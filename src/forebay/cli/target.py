@@ -31,7 +31,16 @@ def load(text: str) -> Target:
     named = _ATTRIBUTE.fullmatch(text)
     if named and not Path(text).exists():
         return Target(_attribute(named["module"], named["attribute"], text), f"{named['module']}.{named['attribute']}")
+    if not Path(text).exists() or text.endswith(".py"):
+        raise ConfigError([_no_file(text)])
     return Target(Gateway.from_file(text), Path(text).stem)
+
+
+def _no_file(text: str) -> Fault:
+    if Path(text).exists():
+        module = ".".join(Path(text).with_suffix("").parts)
+        return Fault("is a Python file, not TOML", file=text, hint=f"name the gateway in it, as {module}:gateway")
+    return Fault("cannot be read: No such file or directory", file=text, hint="name a TOML file, or a gateway as MODULE:ATTRIBUTE")
 
 
 def _attribute(module_name: str, path: str, text: str) -> Gateway:
@@ -46,7 +55,7 @@ def _attribute(module_name: str, path: str, text: str) -> Gateway:
             raise ConfigError([Fault(f"{text}: the module has no {path}", hint=hint)])
         value = getattr(value, part)
     if not isinstance(value, Gateway):
-        raise ConfigError([Fault(f"{text} is no forebay.Gateway but a {type(value).__name__}", hint="name one that is")])
+        raise ConfigError([Fault(f"{text} is no forebay.Gateway, its type is {type(value).__name__}", hint="name one that is")])
     return value
 
 

@@ -18,9 +18,18 @@ _POOL: Final = ("balance", "connect_timeout", "max_connections", "max_inflight")
 FIXED: Final = (
     ("reflex.failures", "3 in a row"),
     ("reflex.passed_over", "1s"),
-    ("buffers.body", "16KiB to 256KiB"),
+    ("kept_connections.idle", "60s"),
+    ("kept_connections.most", "256 for each endpoint and thread"),
+    ("names.refresh", "30s"),
+    ("names.retry", "500ms, doubled up to 30s"),
+    ("refusal.linger", "2s"),
+    ("accept.pause", "50ms"),
+    ("buffers.body", "16KiB to 127.9KiB"),
 )
-"""What no key changes: after how many failures in a row an endpoint is passed over, and for how long; a body's buffer per direction."""
+"""What no key changes: after how many failures in a row an endpoint is passed over, and for how long; how long an idle connection to
+an endpoint is kept, and how many are; how often a name is looked up, and again after a failure; how long the rest of a refused request
+is taken in; how long accepting pauses at a limit; a body's buffer for each direction.
+"""
 
 
 @dataclass(frozen=True, slots=True)

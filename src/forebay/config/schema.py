@@ -80,8 +80,20 @@ class Limits(Table):
     example: ClassVar[str] = 'write [limits] and then head_timeout = "10s"'
 
     head_timeout: Duration = Field(10.0, description="From the first byte of a request head to its end; past it the client gets 408.")
-    body_timeout: Duration = Field(30.0, description="Without progress while a request's body is awaited; past it the client gets 408.")
-    send_timeout: Duration = Field(30.0, description="Without progress while the client does not read; past it the connection is cut.")
+    body_timeout: Duration = Field(
+        30.0,
+        description=(
+            "Without a byte while the rest of a body is awaited; past it the client gets 408 for a request's body, and a response "
+            "that has begun is cut."
+        ),
+    )
+    send_timeout: Duration = Field(
+        30.0,
+        description=(
+            "Without progress while the other side does not read; past it the client's connection is cut, and a request that the "
+            "server does not take in gets 504."
+        ),
+    )
     keepalive_timeout: Duration = Field(75.0, description="Between two requests on one connection; past it the connection is closed.")
     tunnel_timeout: Duration = Field(3600.0, description="Without a byte in either direction of a tunnel; past it the tunnel is closed.")
     total_timeout: DurationOrOff = Field(None, description="From the request head to the end of the exchange, whatever its progress.")
