@@ -137,15 +137,21 @@ impl Engine {
         let previous = self.shared.load();
         let spec = previous.apply(delta)?;
         let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads)?;
-        let mut fresh = bind_missing(&snapshot.spec.listeners, &state.listening, self.shared.threads)?;
+        // What was closed for good is not opened again by a change that comes late.
+        let mut fresh = if self.shared.is_stopping() {
+            Vec::new()
+        } else {
+            bind_missing(&snapshot.spec.listeners, &state.listening, self.shared.threads)?
+        };
         let number = snapshot.spec.number;
         let snapshot = Arc::new(snapshot);
         self.shared.snapshot.store(Arc::clone(&snapshot));
         self.shared.number.store(number, Ordering::Release);
         retire(&previous, &snapshot);
         let State { listening, commands, .. } = &mut *state;
-        for listening in &mut fresh {
-            hand_out(listening, commands);
+        // Before the start there is nobody to hand them to; the start does.
+        if !commands.is_empty() {
+            fresh.iter_mut().for_each(|listening| hand_out(listening, commands));
         }
         listening.retain(|known| {
             let stays = snapshot.spec.listeners.iter().any(|spec| spec.name == known.listener && spec.bind.contains(&known.bound.declared));

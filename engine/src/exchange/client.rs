@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::forwarded;
 use crate::message::{FieldName, RequestHead};
 use crate::snapshot::ForwardedSpec;
 
@@ -102,12 +103,20 @@ impl Forwarding {
             return None;
         }
         let kind = if self.kind == ForwardedSpec::Forwarded { FieldName::Forwarded } else { FieldName::XForwardedFor };
-        let hops: Vec<&[u8]> = head.fields.values(kind).flat_map(|value| value.split(|byte| *byte == b',')).collect();
+        let lines: Vec<&[u8]> = head.fields.values(kind).collect();
+        let hops = lines.into_iter().rev().flat_map(|line| {
+            let mut hops: Vec<Option<IpAddr>> = if kind == FieldName::Forwarded {
+                forwarded::hops(line)
+            } else {
+                line.split(|byte| *byte == b',').map(|hop| parse_hop(hop.trim_ascii())).collect()
+            };
+            hops.reverse();
+            hops
+        });
         let mut found = None;
-        for hop in hops.into_iter().rev() {
-            let address = if kind == FieldName::Forwarded { forwarded_for(hop) } else { parse_hop(hop.trim_ascii()) };
+        for hop in hops {
             // A hop that names no address ends what can be known.
-            let Some(address) = address else { break };
+            let Some(address) = hop else { break };
             found = Some(address);
             if !self.trusted.contains(address) {
                 break;
@@ -167,7 +176,7 @@ fn joined(head: &RequestHead, kind: FieldName, last: &[u8]) -> Vec<u8> {
 }
 
 /// `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]`, `[::1]:5`.
-fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
+pub(super) fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop).ok()?;
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address.to_canonical());
@@ -179,19 +188,6 @@ fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
     let (address, port) = text.split_once(':')?;
     port.parse::<u16>().ok()?;
     address.parse().ok()
-}
-
-/// The `for` parameter of one element.
-fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
-    element.split(|byte| *byte == b';').find_map(|pair| {
-        let pair = pair.trim_ascii();
-        let (name, value) = pair.split_at_checked(4)?;
-        if !name.eq_ignore_ascii_case(b"for=") {
-            return None;
-        }
-        let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
-        parse_hop(value)
-    })
 }
 
 #[cfg(test)]
@@ -223,6 +219,19 @@ mod tests {
         assert_eq!(client_ip("X-Forwarded-For: 10.3.3.3, 10.1.1.1\r\n", "10.0.0.1").as_deref(), Some("10.3.3.3"));
         assert_eq!(client_ip("X-Forwarded-For: 9.9.9.9, junk, 10.1.1.1\r\n", "10.0.0.1").as_deref(), Some("10.1.1.1"));
         assert_eq!(client_ip("X-Forwarded-For: 9.9.9.9\r\n", "8.8.8.8"), None, "an untrusted peer is itself the client");
+    }
+
+    #[test]
+    fn the_client_is_found_in_the_standard_field_too() {
+        let ip = |lines: &str| {
+            let forwarding = forwarding(ForwardedSpec::Forwarded);
+            let client = Client::new("10.0.0.1".parse().unwrap(), &forwarding.trusted);
+            forwarding.client_ip(&head(lines), &client).map(|address| address.to_string())
+        };
+        assert_eq!(ip("Forwarded: for=9.9.9.9, for=1.2.3.4, for=10.1.1.1\r\n").as_deref(), Some("1.2.3.4"));
+        assert_eq!(ip("Forwarded: for=9.9.9.9\r\nForwarded: proto=http; For=\"[2001:db8::1]:8\"\r\n").as_deref(), Some("2001:db8::1"));
+        let host = "Forwarded: for=1.2.3.4;host=\"x,for=6.6.6.6;z=\"\r\n";
+        assert_eq!(ip(host).as_deref(), Some("1.2.3.4"), "a host that looks like a hop is none");
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl<'t> Journal<'t> {
         }
     }
 
-    /// Milliseconds of the engine's clock when the exchange began.
+    /// How long the exchange has run.
     #[must_use]
     pub fn took(&self) -> Duration {
         self.started.elapsed()

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod body;
 pub mod client;
 pub mod forward;
+mod forwarded;
 pub mod journal;
 pub mod relay;
 pub mod run;

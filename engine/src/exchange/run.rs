@@ -222,26 +222,29 @@ impl<T: Transport> Stage<'_, T> {
             answer.fields.push((b"X-Request-Id".to_vec(), journal.id.to_vec()));
         }
         journal.status = answer.status;
-        journal.bytes_out = answer.body.len() as u64;
         front.answer(&answer, !self.thread.shared().is_stopping());
         let mut timer = self.thread.timer();
         let limit = self.thread.snapshot().spec.limits.send_timeout;
         let mut taken = None;
         let sent = std::future::poll_fn(|cx| match front.poll_finish(cx, b"") {
-            std::task::Poll::Ready(result) => std::task::Poll::Ready(result.is_ok()),
+            std::task::Poll::Ready(result) => std::task::Poll::Ready(result.map_err(|_| Cause::ClientAbort)),
             std::task::Poll::Pending => {
                 if taken.replace(front.sent()) != Some(front.sent()) {
                     timer.set(tokio::time::Instant::now() + limit);
                 }
-                timer.poll(cx).map(|()| false)
+                timer.poll(cx).map(|()| Err(Cause::SendTimeout))
             }
         })
         .await;
-        match (sent, front.is_reusable()) {
-            (true, true) => After::Keep,
-            (true, false) => After::Close,
-            (false, _) => After::Break,
+        if let Err(cause) = sent {
+            // What the answer told of is the better reason, where it told of something.
+            journal.cause.get_or_insert(cause);
+            return After::Break;
         }
+        if !matches!(answer.status, 204 | 304) && front.request().method() != b"HEAD" {
+            journal.bytes_out = answer.body.len() as u64;
+        }
+        if front.is_reusable() { After::Keep } else { After::Close }
     }
 }
 

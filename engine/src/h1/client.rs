@@ -141,8 +141,8 @@ impl<S: Stream> ClientSide<S> {
         let parsed = request::parse(head, &mut self.request);
         self.connection.input.consume(length);
         if let Err(cause) = parsed {
-            // Nobody knows where the next request would start.
-            self.request.keep_alive = false;
+            // Nobody knows where the next request would start, nor what still comes.
+            self.connection.start_reading(Length::UntilClose, 0);
             return Next::Refused(cause);
         }
         if let Length::Known(length) = self.request.length

@@ -26,7 +26,7 @@ pub use stamp::WallTime;
 /// One exchange as it ended. Bytes are as they came from the network, of any content; what was never known is empty.
 #[derive(Copy, Clone, Debug)]
 pub struct Record<'a> {
-    /// When the request head began.
+    /// When the request head was complete.
     pub time: WallTime,
     /// The request id.
     pub id: &'a [u8],
@@ -40,11 +40,11 @@ pub struct Record<'a> {
     pub host: &'a [u8],
     /// What was sent, or 499 for a client that left; 0 where nothing was sent at all.
     pub status: u16,
-    /// Bytes of the request that were read, head and body.
+    /// Bytes of the request's content that were passed on.
     pub bytes_in: u64,
-    /// Bytes of the response that were sent, head and body.
+    /// Bytes of the response's content that were sent.
     pub bytes_out: u64,
-    /// From the first byte of the request to the end of the exchange.
+    /// From the end of the request head to the end of the exchange.
     pub duration: Duration,
     /// The id of the route that matched.
     pub route: Option<&'a str>,

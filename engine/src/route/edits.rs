@@ -53,7 +53,8 @@ impl HeaderEdits {
     }
 }
 
-fn editable(name: &str) -> Result<Box<[u8]>, String> {
+/// The name in lower case, if it is one and not the engine's own.
+pub(super) fn editable(name: &str) -> Result<Box<[u8]>, String> {
     let lower = name.to_ascii_lowercase().into_bytes();
     if !is_token(&lower) {
         return Err(format!("`{name}` is no field name: letters, digits and !#$%&'*+-.^_`|~ only"));

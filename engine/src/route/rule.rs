@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::condition::Condition;
-use super::edits::{HeaderEdits, is_token, is_value};
+use super::edits::{HeaderEdits, editable, is_value};
 use super::error::{Fault, RouteError};
 use super::pattern::Pattern;
 use super::redirect::Redirect;
@@ -72,12 +72,11 @@ fn patterns(texts: &[String], key: &str, parse: impl Fn(&str) -> Result<Pattern,
 }
 
 fn check_fields(fields: &[(String, String)]) -> Result<(), Fault> {
-    let broken = |(name, value): &&(String, String)| !is_token(name.as_bytes()) || !is_value(value.as_bytes());
-    match fields.iter().find(broken) {
-        Some((name, _)) => Err(Fault::new(
-            "respond.headers",
-            format!("`{}` is no field name, or its value has a control character", name.escape_default()),
-        )),
-        None => Ok(()),
+    for (name, value) in fields {
+        editable(name).map_err(|why| Fault::new("respond.headers", why))?;
+        if !is_value(value.as_bytes()) {
+            return Err(Fault::new("respond.headers", format!("the value of `{name}` has a control character")));
+        }
     }
+    Ok(())
 }

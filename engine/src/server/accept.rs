@@ -1,6 +1,7 @@
 //! Accepting: one loop for each socket of each thread.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,19 +32,26 @@ pub async fn run(thread: Rc<Thread>, socket: TcpListener, name: String, mut clos
             _ = closing.wait_for(|closing| *closing) => break,
         }
     }
-    while let Some(Ok((stream, peer))) = now_or_never(socket.accept()).await {
-        begin(&thread, stream, peer.ip(), &name);
+    // The runtime gives a task only so many calls in a row, and may not have heard of the last comers: the system itself is asked.
+    if let Ok(socket) = socket.into_std() {
+        while let Some((stream, peer)) = waiting(&socket) {
+            begin(&thread, stream, peer.ip(), &name);
+        }
     }
 }
 
-/// Polls once: what is in the queue is there now.
-async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-        std::task::Poll::Pending => std::task::Poll::Ready(None),
-    })
-    .await
+/// The next connection in a socket's queue; `None` when that is empty, or no more can be taken from it.
+fn waiting(socket: &std::net::TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        match socket.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true).ok()?;
+                return Some((TcpStream::from_std(stream).ok()?, peer));
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 fn begin(thread: &Rc<Thread>, stream: TcpStream, peer: std::net::IpAddr, name: &str) {

@@ -30,8 +30,8 @@ impl<'t> Http1<'t> {
         ServerSide::new(socket, self.thread.buffers(), limits.max_head, kept)
     }
 
-    /// A place for one more connection; where there is none, an idle connection of another thread makes one.
-    async fn place(&self, endpoint: &Endpoint, limits: &OpenLimits, until: Instant) -> Result<Place, Cause> {
+    /// A place for one more connection; where there is none, an idle connection makes one.
+    async fn place(&self, endpoint: &Endpoint, fresh: bool, limits: &OpenLimits, until: Instant) -> Result<Place, Cause> {
         loop {
             if let Some(open) = endpoint.idle.try_open(limits.most) {
                 return Ok(Place::Free(open));
@@ -44,6 +44,13 @@ impl<'t> Http1<'t> {
                     return Ok(Place::Taken(socket));
                 }
                 continue;
+            }
+            // One of this thread's own may have become idle meanwhile; where a fresh one is wanted, it makes room for it.
+            if let Some(socket) = endpoint.idle.take(self.thread.index()) {
+                if fresh {
+                    continue;
+                }
+                return Ok(Place::Taken(socket));
             }
             // Exchanges are capped like connections, so one is about to become idle or to close.
             if Instant::now() >= until {
@@ -68,7 +75,7 @@ impl Transport for Http1<'_> {
         }
         let Some(target) = &endpoint.target else { return Err(Cause::PoolUnresolved) };
         let until = Instant::now() + limits.timeout;
-        let open = match self.place(endpoint, limits, until).await? {
+        let open = match self.place(endpoint, fresh, limits, until).await? {
             Place::Free(open) => open,
             Place::Taken(socket) => return Ok(self.side(socket, limits, true)),
         };
