@@ -1,8 +1,5 @@
 //! One server of a pool: where it is, what it is doing, and what came of it.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -10,35 +7,7 @@ use crate::failover::reflex::Reflex;
 use crate::record::{Histogram, StatusCounters};
 use crate::snapshot::EndpointSpec;
 use crate::upstream::idle::Idle;
-
-/// Where to connect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// By address and port.
-    Tcp(SocketAddr),
-    /// By a Unix socket's path.
-    Unix(PathBuf),
-}
-
-impl Target {
-    /// Reads `ip:port` or `unix:path`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.strip_prefix("unix:") {
-            Some(path) => Some(Self::Unix(PathBuf::from(path))),
-            None => text.parse().ok().map(Self::Tcp),
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
+use crate::upstream::target::Target;
 
 /// What is counted of an endpoint, over all threads and for as long as its identity lives.
 #[derive(Default)]

@@ -27,7 +27,7 @@ pub struct PoolState {
     /// From request head to response head, attempts and waiting included.
     pub latency: Histogram,
     /// Where requests wait for an endpoint.
-    pub queue: Arc<Queue>,
+    pub queue: Arc<Queue<Lease>>,
 }
 
 /// A pool as one snapshot has it.

@@ -176,7 +176,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         &self,
         front: &mut F,
         journal: &Journal<'_>,
-        place: &Waiting,
+        place: &Waiting<Lease>,
         until: Instant,
         timer: &mut Timer,
     ) -> Result<Option<Lease>, Cause> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::idle::Open;
+use super::open::Open;
 use super::socket::Socket;
 use crate::clock::GRAIN;
 use crate::endpoint::Endpoint;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::open::Open;
 use super::socket::Socket;
 
 /// An idle connection is closed after that long; servers that close sooner are noticed.
@@ -31,18 +32,6 @@ pub struct Idle {
     retired: AtomicBool,
 }
 
-/// One open connection; counted until dropped.
-#[derive(Debug)]
-pub struct Open {
-    count: Arc<AtomicU32>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// A list of sockets is still one after a panic elsewhere.
 fn lock(list: &Mutex<Vec<Kept>>) -> MutexGuard<'_, Vec<Kept>> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,9 +47,7 @@ impl Idle {
     /// Counts one more connection, unless `most` are open.
     #[must_use]
     pub fn try_open(&self, most: Option<u32>) -> Option<Open> {
-        let most = most.unwrap_or(u32::MAX);
-        self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < most).then_some(count + 1)).ok()?;
-        Some(Open { count: Arc::clone(&self.open) })
+        Open::one_of(&self.open, most.unwrap_or(u32::MAX))
     }
 
     /// The most recently used connection of a thread that is still open.

@@ -2,4 +2,6 @@
 
 pub mod connect;
 pub mod idle;
+pub mod open;
 pub mod socket;
+pub mod target;

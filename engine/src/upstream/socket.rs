@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::idle::Open;
-use crate::endpoint::Target;
+use super::open::Open;
+use super::target::Target;
 use crate::h1::connection::Stream;
 
 /// A socket, and its place among the connections that the endpoint has open.
