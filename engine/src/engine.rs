@@ -151,7 +151,9 @@ impl Engine {
         let State { listening, commands, .. } = &mut *state;
         // Before the start there is nobody to hand them to; the start does.
         if !commands.is_empty() {
-            fresh.iter_mut().for_each(|listening| hand_out(listening, commands));
+            for listening in &mut fresh {
+                hand_out(listening, commands);
+            }
         }
         listening.retain(|known| {
             let stays = snapshot.spec.listeners.iter().any(|spec| spec.name == known.listener && spec.bind.contains(&known.bound.declared));
@@ -320,5 +322,51 @@ async fn unpark(thread: Rc<Thread>) {
     loop {
         let parked = thread.lot().next().await;
         serve::spawn(&thread, parked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::world::spec;
+
+    fn listeners(binds: &[&str]) -> Option<Vec<ListenerSpec>> {
+        let listener = |bind: &&str| ListenerSpec {
+            name: (*bind).to_owned(),
+            bind: vec![(*bind).to_owned()],
+            upgrades: Vec::new(),
+            half_close: false,
+        };
+        Some(binds.iter().map(listener).collect())
+    }
+
+    fn engine() -> Engine {
+        let spec = SnapshotSpec { listeners: listeners(&["127.0.0.1:0"]).unwrap(), ..spec() };
+        Engine::new(spec, 1, "off", Format::Json).unwrap()
+    }
+
+    fn change(engine: &Engine, listeners: Option<Vec<ListenerSpec>>) {
+        let base = engine.number();
+        engine.apply(DeltaSpec { base, number: base + 1, listeners, ..DeltaSpec::default() }).unwrap();
+    }
+
+    #[test]
+    fn a_change_after_the_end_opens_no_listener_again() {
+        let engine = engine();
+        engine.start().unwrap();
+        engine.stop_accepting();
+        change(&engine, None);
+        change(&engine, listeners(&["127.0.0.1:0", "127.0.0.2:0"]));
+        assert!(engine.addresses().is_empty());
+    }
+
+    #[test]
+    fn a_listener_that_came_before_the_start_is_served() {
+        let engine = engine();
+        change(&engine, listeners(&["127.0.0.1:0", "127.0.0.2:0"]));
+        assert!(lock(&engine.state).listening.iter().all(|listening| listening.bound.sockets.len() == 1), "kept for the threads");
+        engine.start().unwrap();
+        assert!(lock(&engine.state).listening.iter().all(|listening| listening.bound.sockets.is_empty()), "handed to them");
+        assert_eq!(engine.addresses().len(), 2);
     }
 }

@@ -90,3 +90,24 @@ async fn after_error(thread: &Thread, error: &io::Error) {
         tokio::time::sleep(PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::run;
+
+    #[test]
+    fn a_queue_is_drained_to_its_last_connection() {
+        run(async {
+            let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let address = socket.local_addr().unwrap();
+            // More in one go would need a deeper queue than the standard library asks for; a task may make fewer calls in a row.
+            let clients: Vec<_> = (0..120).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+            let first: Vec<_> = std::iter::from_fn(|| waiting(&socket)).collect();
+            let more: Vec<_> = (0..120).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+            let second: Vec<_> = std::iter::from_fn(|| waiting(&socket)).collect();
+            assert_eq!((first.len(), second.len()), (clients.len(), more.len()));
+        });
+    }
+}

@@ -154,10 +154,13 @@ impl Lot {
                     return Poll::Pending;
                 };
                 drop(calls);
-                if let Some(mut found) = self.leave(place)
-                    && found.timer.poll(&mut Context::from_waker(Waker::noop())).is_pending()
-                {
-                    return Poll::Ready(found.parked);
+                if let Some(mut found) = self.leave(place) {
+                    // A request that came just in time is served, however late it is looked at.
+                    let mut unheard = Context::from_waker(Waker::noop());
+                    let came = found.parked.stream.poll_read_ready(&mut unheard).is_ready();
+                    if came || found.timer.poll(&mut unheard).is_pending() {
+                        return Poll::Ready(found.parked);
+                    }
                 }
             }
         })
