@@ -1,7 +1,7 @@
 //! Accepting: one loop for each socket of each thread.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::parking::{OpenCount, Parked};
 use super::serve;
 use super::thread::Thread;
+use crate::config::Snapshot;
 use crate::snapshot::ListenerSpec;
 
 /// How long accepting pauses when no file is left or enough connections are open.
@@ -20,12 +21,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts on one socket until it is told to close, and then until nobody waits any more.
 pub async fn run(thread: Rc<Thread>, socket: TcpListener, name: String, mut closing: watch::Receiver<bool>) {
+    let mut listener = Known::new(name);
     loop {
         hold_back(&thread).await;
         tokio::select! {
             biased;
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => begin(&thread, stream, peer.ip(), &name),
+                Ok((stream, peer)) => begin(&thread, stream, peer.ip(), &mut listener),
                 Err(error) => after_error(&thread, &error).await,
             },
             // The sender's end means the same as its word.
@@ -35,7 +37,7 @@ pub async fn run(thread: Rc<Thread>, socket: TcpListener, name: String, mut clos
     // The runtime gives a task only so many calls in a row, and may not have heard of the last comers: the system itself is asked.
     if let Ok(socket) = socket.into_std() {
         while let Some((stream, peer)) = waiting(&socket) {
-            begin(&thread, stream, peer.ip(), &name);
+            begin(&thread, stream, peer.ip(), &mut listener);
         }
     }
 }
@@ -54,15 +56,33 @@ fn waiting(socket: &std::net::TcpListener) -> Option<(TcpStream, SocketAddr)> {
     }
 }
 
-fn begin(thread: &Rc<Thread>, stream: TcpStream, peer: std::net::IpAddr, name: &str) {
+/// A listener as the latest snapshot that has it says, shared by all its connections.
+struct Known {
+    spec: Arc<ListenerSpec>,
+    /// The snapshot that was looked at.
+    number: Option<u64>,
+}
+
+impl Known {
+    fn new(name: String) -> Self {
+        Self { spec: Arc::new(ListenerSpec { name, bind: Vec::new(), upgrades: Vec::new(), half_close: false }), number: None }
+    }
+
+    fn of(&mut self, snapshot: &Snapshot) -> Arc<ListenerSpec> {
+        if self.number.replace(snapshot.spec.number) != Some(snapshot.spec.number)
+            && let Some(spec) = snapshot.spec.listeners.iter().find(|spec| spec.name == self.spec.name)
+            && *spec != *self.spec
+        {
+            self.spec = Arc::new(spec.clone());
+        }
+        Arc::clone(&self.spec)
+    }
+}
+
+fn begin(thread: &Rc<Thread>, stream: TcpStream, peer: IpAddr, listener: &mut Known) {
     let totals = &thread.shared().totals;
     totals.accepted.fetch_add(1, Ordering::Relaxed);
-    let snapshot = thread.snapshot();
-    let spec = snapshot.spec.listeners.iter().find(|listener| listener.name == name);
-    let listener = spec.map_or_else(
-        || Arc::new(ListenerSpec { name: name.to_owned(), bind: Vec::new(), upgrades: Vec::new(), half_close: false }),
-        |spec| Arc::new(spec.clone()),
-    );
+    let listener = listener.of(&thread.snapshot());
     serve::spawn(thread, Parked { stream, peer, listener, open: OpenCount::new(thread.share()) });
 }
 
