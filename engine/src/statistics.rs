@@ -159,7 +159,7 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> EndpointStatistics {
         weight: endpoint.weight,
         status,
         reason,
-        since: now.saturating_sub(state.reflex.since()) as f64 / 1000.0,
+        since: now.saturating_sub(state.reflex.since(now)) as f64 / 1000.0,
         passed_over: left.map(|left| left as f64 / 1000.0),
         requests: state.requests.load(Ordering::Relaxed),
         failures: state.failures.load(Ordering::Relaxed),

@@ -40,8 +40,8 @@ impl Reflex {
         self.cause.store(cause as u8 + 1, Ordering::Relaxed);
         let failed = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failed >= FAILURES {
-            self.until.store(now + PAUSE.as_millis() as u64, Ordering::Relaxed);
-            if failed == FAILURES {
+            let before = self.until.swap(now + PAUSE.as_millis() as u64, Ordering::Relaxed);
+            if before <= now {
                 self.since.store(now, Ordering::Relaxed);
             }
         }
@@ -76,8 +76,12 @@ impl Reflex {
 
     /// When it last began or ceased to be passed over.
     #[must_use]
-    pub fn since(&self) -> u64 {
-        self.since.load(Ordering::Relaxed)
+    pub fn since(&self, now: u64) -> u64 {
+        // Nobody notes that the pause is over: it ends by itself.
+        match self.until.load(Ordering::Relaxed) {
+            until if until != 0 && until <= now => until,
+            _ => self.since.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -112,10 +116,12 @@ mod tests {
     fn one_more_failure_after_the_pause_passes_it_over_again() {
         let reflex = Reflex::default();
         for _ in 0..3 {
-            reflex.failure(Cause::ConnectRefused, 0);
+            reflex.failure(Cause::ConnectRefused, 10);
         }
+        assert_eq!((reflex.since(500), reflex.since(2000)), (10, 1010), "it began, and ceased by itself");
         reflex.failure(Cause::ConnectRefused, 5000);
         assert!(reflex.is_passed_over(|| 5500));
+        assert_eq!((reflex.since(5500), reflex.since(6000)), (5000, 6000));
         reflex.success(|| 5600);
         assert!(!reflex.is_passed_over(|| 5600));
     }
