@@ -330,18 +330,18 @@ mod tests {
     use super::*;
     use crate::testing::world::spec;
 
-    fn listeners(binds: &[&str]) -> Option<Vec<ListenerSpec>> {
+    fn listeners(binds: &[&str]) -> Vec<ListenerSpec> {
         let listener = |bind: &&str| ListenerSpec {
             name: (*bind).to_owned(),
             bind: vec![(*bind).to_owned()],
             upgrades: Vec::new(),
             half_close: false,
         };
-        Some(binds.iter().map(listener).collect())
+        binds.iter().map(listener).collect()
     }
 
     fn engine() -> Engine {
-        let spec = SnapshotSpec { listeners: listeners(&["127.0.0.1:0"]).unwrap(), ..spec() };
+        let spec = SnapshotSpec { listeners: listeners(&["127.0.0.1:0"]), ..spec() };
         Engine::new(spec, 1, "off", Format::Json).unwrap()
     }
 
@@ -356,14 +356,14 @@ mod tests {
         engine.start().unwrap();
         engine.stop_accepting();
         change(&engine, None);
-        change(&engine, listeners(&["127.0.0.1:0", "127.0.0.2:0"]));
+        change(&engine, Some(listeners(&["127.0.0.1:0", "127.0.0.2:0"])));
         assert!(engine.addresses().is_empty());
     }
 
     #[test]
     fn a_listener_that_came_before_the_start_is_served() {
         let engine = engine();
-        change(&engine, listeners(&["127.0.0.1:0", "127.0.0.2:0"]));
+        change(&engine, Some(listeners(&["127.0.0.1:0", "127.0.0.2:0"])));
         assert!(lock(&engine.state).listening.iter().all(|listening| listening.bound.sockets.len() == 1), "kept for the threads");
         engine.start().unwrap();
         assert!(lock(&engine.state).listening.iter().all(|listening| listening.bound.sockets.is_empty()), "handed to them");
