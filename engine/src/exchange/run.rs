@@ -191,8 +191,9 @@ impl<T: Transport> Stage<'_, T> {
         back.start_tunnel();
         front.start_tunnel();
         let counted = TunnelCount::new(&self.thread.shared().totals.tunnels);
+        let total = limits.total_timeout.map(|limit| journal.started + limit);
         let mut tunnel = Tunnel::new(journal);
-        let result = tunnel.run(front, back, &mut self.thread.timer(), limits.tunnel_timeout).await;
+        let result = tunnel.run(front, back, &mut self.thread.timer(), (limits.tunnel_timeout, total)).await;
         drop((counted, tunnel));
         state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
         state.received.fetch_add(journal.bytes_out, Ordering::Relaxed);

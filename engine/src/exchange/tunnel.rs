@@ -29,14 +29,22 @@ impl<'a, 't> Tunnel<'a, 't> {
         Self { up: Pump::default(), down: Pump::default(), journal }
     }
 
-    /// Runs until both directions have ended; one that has leaves the other open (half-close).
+    /// Runs until both directions have ended; one that has leaves the other open (half-close). `idle` is how long it may be quiet, `total`
+    /// ends it whatever its progress.
     ///
     /// # Errors
     ///
     /// Why it was ended from here.
-    pub async fn run<F: Front, B: Back>(&mut self, front: &mut F, back: &mut B, timer: &mut Timer, idle: Duration) -> Result<(), Cause> {
+    pub async fn run<F: Front, B: Back>(
+        &mut self,
+        front: &mut F,
+        back: &mut B,
+        timer: &mut Timer,
+        (idle, total): (Duration, Option<Instant>),
+    ) -> Result<(), Cause> {
         let mut seen = (0, Instant::now());
-        timer.set(seen.1 + idle);
+        let nearest = |quiet: Instant| total.map_or(quiet, |total| total.min(quiet));
+        timer.set(nearest(seen.1 + idle));
         poll_fn(|cx| {
             let up = self.up.poll(front, back, cx);
             let down = self.down.poll(back, front, cx);
@@ -55,10 +63,14 @@ impl<'a, 't> Tunnel<'a, 't> {
                 seen = (moved, Instant::now());
             }
             while timer.poll(cx).is_ready() {
-                if seen.1 + idle <= Instant::now() {
+                let now = Instant::now();
+                if total.is_some_and(|total| total <= now) {
+                    return Poll::Ready(Err(Cause::TotalTimeout));
+                }
+                if seen.1 + idle <= now {
                     return Poll::Ready(Err(Cause::TunnelTimeout));
                 }
-                timer.set(seen.1 + idle);
+                timer.set(nearest(seen.1 + idle));
             }
             Poll::Pending
         })
