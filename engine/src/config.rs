@@ -60,6 +60,9 @@ impl Snapshot {
             let text = format!("the delta is against snapshot {}, but {} serves", delta.base, self.spec.number);
             return Err(EngineError::Invalid(text));
         }
+        if delta.number <= delta.base {
+            return Err(EngineError::Invalid(format!("snapshot {} does not come after snapshot {}", delta.number, delta.base)));
+        }
         let mut spec = self.spec.clone();
         spec.number = delta.number;
         spec.limits = delta.limits.unwrap_or(spec.limits);

@@ -54,7 +54,7 @@ def test_a_python_call_is_told_its_faults_with_the_paths_of_a_file() -> None:
 
 def test_tables_inside_tables_are_checked_in_one_go() -> None:
     assert gateway_faults(pools={"app": {"endpoints": [{"address": "a:1", "wieght": 1}, "b"]}}, limits={"max_head": "1"}) == [
-        "limits.max_head: must lie between 1KiB and 1MiB, not 1B",
+        "limits.max_head: must lie between 1KiB and 64KiB, not 1B",
         'pools.app.endpoints[0].wieght: unknown key; did you mean "weight"?',
         'pools.app.endpoints[1]: "b" has no port; write "b:80", say',
     ]

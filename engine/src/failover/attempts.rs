@@ -75,7 +75,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
     pub async fn run<F: Front>(&mut self, front: &mut F, journal: &mut Journal<'_>) -> Result<Answered<T::Back>, Cause> {
         let idempotent = front.request().is_idempotent();
         let keep = if idempotent { usize::try_from(self.pool.spec.retry.replay_buffer).unwrap_or(usize::MAX) } else { 0 };
-        let mut upload = Upload::new(keep);
+        let mut upload = Upload::new(keep, self.route.request_headers.is_empty());
         let mut tried: Vec<Arc<str>> = Vec::new();
         let mut timer = self.thread.timer();
         loop {
@@ -97,6 +97,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     endpoint.state.reflex.success(|| self.thread.shared().now());
                     journal.attempted(&endpoint, None, took);
                     journal.cause = None;
+                    upload.settle();
                     return Ok(Answered { back, lease, upload, at });
                 }
                 Err(failed) => failed,
@@ -336,14 +337,15 @@ impl<T: Transport> Attempts<'_, '_, T> {
             } else if front.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Cause::ClientAbort));
             }
-            let (limit, _) = self.limit(upload);
+            let asks = front.request().expects_continue && front.is_untouched() && front.received() == 0;
+            let (limit, _) = self.limit(upload, asks);
             armed = armed.filter(|known| *known <= limit);
             loop {
                 if armed.is_some() && timer.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
                 armed = Some(limit);
-                match self.patience(journal, upload, &mut wait) {
+                match self.patience(journal, upload, asks, &mut wait) {
                     Ok(deadline) => timer.set(deadline),
                     Err(cause) => return Poll::Ready(Err(cause)),
                 }

@@ -41,17 +41,17 @@ impl<T: Transport> Attempts<'_, '_, T> {
     }
 
     /// When to look at the clock again, or which limit has passed.
-    pub(super) fn patience(&self, journal: &Journal<'_>, upload: &Upload, wait: &mut Wait) -> Result<Instant, Cause> {
+    pub(super) fn patience(&self, journal: &Journal<'_>, upload: &Upload, asks: bool, wait: &mut Wait) -> Result<Instant, Cause> {
         let now = Instant::now();
-        let (limit, cause) = self.limit(upload);
+        let (limit, cause) = self.limit(upload, asks);
         let since = if upload.is_over() { *wait.sent.get_or_insert(now) } else { wait.progress.map_or(now, |(_, since)| since) };
         let (deadline, cause) = self.earliest(journal, since + limit, cause);
         if deadline <= now { Err(cause) } else { Ok(deadline) }
     }
 
-    /// How long what is waited for may take.
-    pub(super) fn limit(&self, upload: &Upload) -> (Duration, Cause) {
-        if upload.is_over() {
+    /// How long what is waited for may take. `asks`: the client waits for `100 (Continue)`, so that it is the server who is silent.
+    pub(super) fn limit(&self, upload: &Upload, asks: bool) -> (Duration, Cause) {
+        if upload.is_over() || asks {
             // Where it is off, the others still hold.
             return (self.route.spec.first_byte_timeout.unwrap_or(FOREVER), Cause::FirstByteTimeout);
         }

@@ -19,13 +19,24 @@ pub struct Upload {
     lost: bool,
     /// The endpoint takes no more; its answer may still come.
     stopped: bool,
+    /// Whether fields after the content pass: not where the route edits fields, which these would escape.
+    trailers: bool,
 }
 
 impl Upload {
     /// For a request whose content is kept up to `most` bytes.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { most, ..Self::default() }
+    pub fn new(most: usize, trailers: bool) -> Self {
+        Self { most, trailers, ..Self::default() }
+    }
+
+    /// An endpoint has answered: there will be no other attempt, and what was sent is kept no longer.
+    pub fn settle(&mut self) {
+        self.most = 0;
+        if self.at == self.kept.len() {
+            self.kept = Vec::new();
+            self.at = 0;
+        }
     }
 
     /// Whether another attempt could send it from the start.
@@ -119,7 +130,7 @@ impl<F: Front> Source for Kept<'_, F> {
     }
 
     fn trailers(&self) -> &[u8] {
-        self.front.trailers()
+        if self.upload.trailers { self.front.trailers() } else { &[] }
     }
 
     fn received(&self) -> u64 {

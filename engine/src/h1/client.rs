@@ -24,6 +24,9 @@ use crate::record::Cause;
 /// Bytes of pipelined requests that are taken in while an answer is pending, so that a close behind them is noticed.
 const PIPELINED: usize = 64 * 1024;
 
+/// Empty lines that are passed over before a request (RFC 9112 section 2.2 asks for one).
+const EMPTY_LINES: u32 = 8;
+
 /// What came instead of, or as, the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -55,7 +58,7 @@ pub struct HeadLimits {
 /// A client's connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a plain fact about the connection")]
 pub struct ClientSide<S: Stream> {
-    connection: Connection<S>,
+    pub(super) connection: Connection<S>,
     request: RequestHead,
     /// A response has begun, be it an interim one.
     touched: bool,
@@ -88,9 +91,14 @@ impl<S: Stream> ClientSide<S> {
         let mut started = !self.connection.input_is_empty();
         timer.clear();
         let mut armed = false;
+        let mut empty = 0;
         poll_fn(|cx| {
             loop {
                 while started && self.connection.input.data().starts_with(b"\r\n") {
+                    empty += 1;
+                    if empty > EMPTY_LINES {
+                        return Poll::Ready(Next::Refused(Cause::MalformedRequest));
+                    }
                     self.connection.input.consume(2);
                     scanner = Scanner::default();
                     started = !self.connection.input_is_empty();
@@ -169,41 +177,6 @@ impl<S: Stream> ClientSide<S> {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.connection.ended() && self.connection.input_is_empty() && !self.request.method.is_empty()
-    }
-
-    /// Sends the rest of a last response, then takes in what the client still sends for a moment, so that closing does not destroy the
-    /// response on its way (RFC 9112 section 9.6).
-    pub async fn linger(&mut self, timer: &mut Timer, limit: Duration) {
-        const MOST: usize = 1 << 20;
-        timer.set(Instant::now() + limit);
-        let mut shut = false;
-        let mut taken = 0;
-        poll_fn(|cx| {
-            if !shut {
-                match self.connection.poll_flush(cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
-                    Poll::Pending => return timer.poll(cx),
-                }
-                match std::pin::Pin::new(&mut self.connection.stream).poll_shutdown(cx) {
-                    Poll::Ready(Ok(())) => shut = true,
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
-                    Poll::Pending => return timer.poll(cx),
-                }
-            }
-            while taken < MOST {
-                let waiting = self.connection.input.len();
-                self.connection.input.consume(waiting);
-                self.connection.input.make_room(usize::MAX);
-                match self.connection.input.poll_read(&mut self.connection.stream, cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
-                    Poll::Ready(Ok(count)) => taken += count,
-                    Poll::Pending => return timer.poll(cx),
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 
     fn write_status(&mut self, status: u16, phrase: &[u8]) {

@@ -87,7 +87,10 @@ pub(super) struct ConnectionOptions {
 }
 
 /// Reads `Connection`; names of other fields in it go to `nominated`.
-pub(super) fn connection(fields: &Fields, nominated: &mut Vec<Span>) -> ConnectionOptions {
+///
+/// `None`: more of them than any honest message names.
+pub(super) fn connection(fields: &Fields, nominated: &mut Vec<Span>) -> Option<ConnectionOptions> {
+    const MOST: usize = 64;
     let mut options = ConnectionOptions::default();
     for option in fields.values(FieldName::Connection).flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii) {
         match option {
@@ -96,12 +99,15 @@ pub(super) fn connection(fields: &Fields, nominated: &mut Vec<Span>) -> Connecti
             option if option.eq_ignore_ascii_case(b"upgrade") => options.upgrade = true,
             // Framing and routing are never optional; naming them must not remove them.
             option if matches!(FieldName::of(option), FieldName::Other | FieldName::XRequestId) && !option.is_empty() => {
+                if nominated.len() == MOST {
+                    return None;
+                }
                 nominated.push(Span::of(&fields.bytes, option));
             }
             _ => {}
         }
     }
-    options
+    Some(options)
 }
 
 #[cfg(test)]
@@ -160,7 +166,7 @@ mod tests {
     fn naming_a_framing_field_does_not_remove_it() {
         let mut nominated = Vec::new();
         let fields = fields(&[("Connection", "close, X-Secret, Content-Length, host,, keep-alive")]);
-        let options = connection(&fields, &mut nominated);
+        let options = connection(&fields, &mut nominated).unwrap();
         assert!(options.close && options.keep_alive && !options.upgrade);
         let names: Vec<_> = nominated.iter().map(|span| span.get(&fields.bytes)).collect();
         assert_eq!(names, [b"X-Secret"]);

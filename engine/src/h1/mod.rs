@@ -6,6 +6,7 @@ pub mod connection;
 mod decoder;
 mod encoder;
 mod fields;
+mod linger;
 pub mod request;
 pub mod response;
 mod scan;

@@ -33,7 +33,7 @@ pub fn parse(bytes: &[u8], head: &mut RequestHead) -> Result<(), Cause> {
     }
     read_host(head)?;
     read_target(head)?;
-    read_connection(head);
+    read_connection(head)?;
     head.length = match fields::declared(&head.fields, head.modern) {
         Ok(Declared::Nothing | Declared::Length(0)) => Length::None,
         Ok(Declared::Length(length)) => Length::Known(length),
@@ -153,11 +153,11 @@ fn read_target(head: &mut RequestHead) -> Result<(), Cause> {
     Ok(())
 }
 
-fn read_connection(head: &mut RequestHead) {
-    let options = fields::connection(&head.fields, &mut head.nominated);
+fn read_connection(head: &mut RequestHead) -> Result<(), Cause> {
+    let options = fields::connection(&head.fields, &mut head.nominated).ok_or(Cause::HeaderMalformed)?;
     head.keep_alive = if head.modern { !options.close } else { options.keep_alive && !options.close };
     if !head.modern {
-        return;
+        return Ok(());
     }
     for field in &head.fields.list {
         let value = || field.value.get(&head.fields.bytes);
@@ -170,6 +170,7 @@ fn read_connection(head: &mut RequestHead) {
             _ => {}
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -253,6 +254,13 @@ mod tests {
         assert!(!kept("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\n\r\n"));
         assert!(!kept("GET / HTTP/1.0\r\n\r\n"));
         assert!(kept("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
+    }
+
+    #[test]
+    fn no_honest_request_names_hundreds_of_fields_in_connection() {
+        let many = |count: usize| with(&format!("Host: a\r\nConnection: {}\r\n", vec!["x-a"; count].join(",")));
+        assert_eq!(many(64).unwrap().nominated.len(), 64);
+        assert_eq!(many(65).unwrap_err(), Cause::HeaderMalformed);
     }
 
     #[test]

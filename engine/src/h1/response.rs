@@ -30,7 +30,7 @@ pub fn parse(bytes: &[u8], bodiless: bool, head: &mut ResponseHead) -> Result<()
     head.status = status;
     head.reason = parsed.reason.filter(|reason| !reason.is_empty()).map_or_else(Span::default, |reason| Span::of(bytes, reason.as_bytes()));
     head.modern = version == 1;
-    let options = fields::connection(&head.fields, &mut head.nominated);
+    let options = fields::connection(&head.fields, &mut head.nominated).ok_or(Cause::ResponseMalformed)?;
     head.keep_alive = if head.modern { !options.close } else { options.keep_alive && !options.close };
     let declared = match fields::declared(&head.fields, head.modern) {
         Ok(declared) => declared,

@@ -40,7 +40,7 @@ _FRAMING: Final = frozenset(
 )
 _LARGEST: Final = 2**31 - 1
 _SMALLEST_HEAD: Final = 1024
-_LARGEST_HEAD: Final = 1024 * 1024
+_LARGEST_HEAD: Final = 64 * 1024
 
 
 _FROM_ENVIRONMENT: Final[JsonSchemaValue] = {"type": "string", "pattern": r"\$\{"}
@@ -283,7 +283,7 @@ Duration = Annotated[float, Parsed("duration", _positive, format_duration, _DURA
 Grace = Annotated[float, Parsed("duration, or 0", parse_duration, format_duration, _DURATION)]
 DurationOrOff = Annotated[float | None, Parsed('duration, or `"off"`', _off(_positive), _written(format_duration), _DURATION)]
 Size = Annotated[int, Parsed("size", parse_size, format_size, _SIZE)]
-HeadSize = Annotated[int, Parsed("size from 1KiB to 1MiB", _head_size, format_size, _SIZE)]
+HeadSize = Annotated[int, Parsed("size from 1KiB to 64KiB", _head_size, format_size, _SIZE)]
 SizeOrOff = Annotated[int | None, Parsed('size, or `"off"`', _off(parse_size), _written(format_size), _SIZE)]
 CountOrOff = Annotated[int | None, number(1, word="off")]
 ListenAddress = Annotated[Address, Parsed("address", _listen_address, str)]
