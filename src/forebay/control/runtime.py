@@ -7,6 +7,7 @@ from math import inf
 
 from forebay.config.schema import GatewayConfig
 from forebay.control.engine import EngineFactory, NativeEngine, refusals
+from forebay.control.files import raise_limit
 from forebay.control.loop import Clock, Loop, encode
 from forebay.control.resolve import Resolver
 from forebay.control.threads import count
@@ -39,6 +40,7 @@ class Runtime:
 
     def start(self) -> None:
         """Serve. Names are looked up from now on, beside it."""
+        raise_limit()
         with refusals():
             self.engine.start()
         self.loop.start()
