@@ -41,15 +41,24 @@ fn a_refused_connection_is_tried_elsewhere_whatever_the_method() {
 #[test]
 fn a_connection_lost_before_the_answer_is_tried_elsewhere_for_idempotent_methods_alone() {
     run(async {
-        for (method, again) in [("GET", true), ("HEAD", true), ("PUT", true), ("DELETE", true), ("POST", false), ("PATCH", false)] {
+        for (method, content, again) in [
+            ("GET", "", true),
+            ("HEAD", "abc", true),
+            ("PUT", "abc", true),
+            ("DELETE", "", true),
+            ("POST", "abc", false),
+            ("POST", "", false),
+            ("PATCH", "", false),
+        ] {
             let mut world = World::new(|_| {});
-            let mut client = world.asks(format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")).await;
+            let length = content.len();
+            let mut client = world.asks(format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{content}")).await;
             let mut first = world.accept().await;
             first.message().await;
             drop(first);
             if again {
                 let mut second = world.accept().await;
-                assert_eq!(second.message().await.text(), "abc", "the content is sent again");
+                assert_eq!(second.message().await.text(), content, "the content is sent again");
                 second.send("HTTP/1.1 204 No Content\r\n\r\n").await;
                 assert_eq!(client.message().await.status(), 204);
                 drop(client);
@@ -158,79 +167,6 @@ fn nothing_is_repeated_once_content_was_passed_on() {
         drop(client);
         let record = world.ends_with(200, Some(Cause::ResponseTruncated)).await;
         assert_eq!(attempts(&record), "a:response_truncated");
-    });
-}
-
-/// A world with one endpoint and a kept connection to it, which the server closes as soon as the next request has come.
-async fn with_a_kept_connection() -> (World, Peer) {
-    let mut world = World::new(|spec| app(spec).endpoints.truncate(1));
-    let mut client = world.asks(GET).await;
-    let mut server = world.accept().await;
-    serve(&mut server).await;
-    client.message().await;
-    settle().await;
-    assert_eq!(world.transport.idle("a"), 1);
-    (world, server)
-}
-
-#[test]
-fn a_stale_kept_connection_is_replaced_by_a_fresh_one_without_counting() {
-    run(async {
-        let (mut world, mut stale) = with_a_kept_connection().await;
-        let mut client = world.asks(PUT).await;
-        stale.message().await;
-        drop(stale);
-        let mut fresh = world.accept().await;
-        assert_eq!(serve(&mut fresh).await.text(), "abc");
-        assert_eq!(client.message().await.text(), "ok");
-        let pool = world.pool();
-        assert_eq!(pool.state.retries.load(std::sync::atomic::Ordering::SeqCst), 0);
-        drop(client);
-        let records = world.end().await;
-        assert_eq!(attempts(&records[1]), "a:ok");
-    });
-}
-
-#[test]
-fn a_stale_kept_connection_is_replaced_once_only() {
-    run(async {
-        let (mut world, mut stale) = with_a_kept_connection().await;
-        let mut client = world.asks(GET).await;
-        stale.head().await;
-        drop(stale);
-        world.accept().await.head().await;
-        assert_eq!(client.message().await.status(), 502);
-        world.nobody_else_is_asked().await;
-        drop(client);
-        assert_eq!(attempts(&world.end().await[1]), "a:closed_before_response");
-    });
-}
-
-#[test]
-fn a_post_on_a_stale_kept_connection_is_not_sent_again() {
-    run(async {
-        let (mut world, mut stale) = with_a_kept_connection().await;
-        let mut client = world.asks(POST).await;
-        stale.message().await;
-        drop(stale);
-        assert_eq!(client.message().await.status(), 502);
-        world.nobody_else_is_asked().await;
-        drop(client);
-        assert_eq!(attempts(&world.end().await[1]), "a:closed_before_response");
-    });
-}
-
-#[test]
-fn a_kept_connection_closed_while_idle_is_not_used() {
-    run(async {
-        let (mut world, stale) = with_a_kept_connection().await;
-        drop(stale);
-        let mut client = world.asks(POST).await;
-        let mut fresh = world.accept().await;
-        serve(&mut fresh).await;
-        assert_eq!(client.message().await.text(), "ok");
-        drop(client);
-        assert_eq!(world.end().await.len(), 2);
     });
 }
 

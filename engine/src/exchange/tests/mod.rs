@@ -6,6 +6,8 @@ mod early;
 mod framing;
 mod interim;
 mod journal;
+mod keepalive;
+mod kept;
 mod limits;
 mod pieces;
 mod queue;
