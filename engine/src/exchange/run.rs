@@ -56,6 +56,8 @@ impl RequestView for RequestHead {
     fn path(&self) -> &[u8] {
         match Self::path(self) {
             [] => b"/",
+            // The server itself: matched by what matches every path, and by nothing narrower.
+            b"*" => b"/*",
             path => path,
         }
     }

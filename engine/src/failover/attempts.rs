@@ -17,7 +17,7 @@ use super::reflex::PAUSE;
 use super::upload::Upload;
 use crate::balance::queue::Waiting;
 use crate::clock::Timer;
-use crate::exchange::body::{PumpError, Sink as _, SourceError};
+use crate::exchange::body::{PumpError, Sink as _, Source as _, SourceError};
 use crate::exchange::client::Client;
 use crate::exchange::forward::Outgoing;
 use crate::exchange::journal::Journal;
@@ -325,19 +325,17 @@ impl<T: Transport> Attempts<'_, '_, T> {
                         return Poll::Ready(Err(Cause::UpgradeMalformed));
                     }
                     Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-                    Poll::Ready(Err(cause)) => {
-                        let broke = matches!(cause, Cause::ClosedBeforeResponse | Cause::ResetBeforeResponse);
-                        return Poll::Ready(Err(if send_failed && broke { Cause::SendFailed } else { cause }));
-                    }
+                    Poll::Ready(Err(cause)) if send_failed && ended_early(cause) => return Poll::Ready(Err(Cause::SendFailed)),
+                    Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
                     Poll::Pending => break,
                 }
             }
             if !upload.is_over() {
-                wait.note(front.received() + back.sent());
+                wait.note(front.received() + back.sent() + back.received());
             } else if front.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Cause::ClientAbort));
             }
-            let asks = front.request().expects_continue && front.is_untouched() && front.received() == 0;
+            let asks = front.request().expects_continue && front.is_untouched() && upload.pump.moved == 0;
             let (limit, _) = self.limit(upload, asks);
             armed = armed.filter(|known| *known <= limit);
             loop {

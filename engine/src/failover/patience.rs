@@ -24,7 +24,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Tells how many bytes have come from the client or gone to the server by now.
+    /// Tells how many bytes have come from the client, gone to the server and come from it by now.
     pub(super) fn note(&mut self, moved: u64) {
         if self.progress.is_none_or(|(known, _)| known != moved) {
             self.progress = Some((moved, Instant::now()));

@@ -148,9 +148,32 @@ fn read_target(head: &mut RequestHead) -> Result<(), Cause> {
     };
     let mark = memchr::memchr(b'?', rest);
     let path = rest.get(..mark.unwrap_or(rest.len())).unwrap_or_default();
+    if climbs(path) {
+        return Err(Cause::MalformedRequest);
+    }
     head.path = Span::of(bytes, path);
     head.query = mark.map(|mark| Span::of(bytes, rest.get(mark + 1..).unwrap_or_default()));
     Ok(())
+}
+
+/// Whether a path has a segment `..`, also in disguise. Routes look at the path as sent, a server behind may resolve it: then `/open/../shut`
+/// would be routed as one thing and served as another.
+fn climbs(path: &[u8]) -> bool {
+    if memchr::memmem::find(path, b"..").is_none() && memchr::memchr(b'%', path).is_none() {
+        return false;
+    }
+    path.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| {
+        let mut rest = segment;
+        let mut dots = 0;
+        loop {
+            rest = match rest {
+                [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => rest,
+                [] | [b';', ..] => return dots == 2,
+                _ => return false,
+            };
+            dots += 1;
+        }
+    })
 }
 
 fn read_connection(head: &mut RequestHead) -> Result<(), Cause> {
@@ -254,6 +277,16 @@ mod tests {
         assert!(!kept("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\n\r\n"));
         assert!(!kept("GET / HTTP/1.0\r\n\r\n"));
         assert!(kept("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_path_does_not_climb() {
+        for path in ["/a/../b", "/..", "/../", "/a/%2e%2E/b", "/a/.%2e", "/a/..;x/b", "/a/..\\b"] {
+            assert_eq!(read(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap_err(), Cause::MalformedRequest, "{path}");
+        }
+        for path in ["/a/./b", "/a..b", "/...", "/a/..b", "/a%2e", "/?x=/../", "/a/.hidden"] {
+            assert!(read(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).is_ok(), "{path}");
+        }
     }
 
     #[test]

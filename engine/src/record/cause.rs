@@ -182,7 +182,7 @@ catalogue! {
     OutOfFiles: "out_of_files", Gateway, Connect, 503, "proxy_internal_error",
         "Raise the limit on open files (ulimit -n, LimitNOFILE=), or set limits.max_connections below it.";
     /// The gateway was stopped and `shutdown_grace` ran out.
-    Shutdown: "shutdown", Gateway, Body, 503, "proxy_internal_error",
+    Shutdown: "shutdown", Gateway, Body, 0, "",
         "Raise gateway.shutdown_grace if exchanges of this length should end by themselves.";
     /// A tunnel carried nothing either way for `limits.tunnel_timeout`.
     TunnelTimeout: "tunnel_timeout", Gateway, Tunnel, 0, "",

@@ -104,7 +104,7 @@ CAUSES: Final = (
     Cause("out_of_files", "gateway", "connect", 503, "proxy_internal_error",
         "The gateway had no file descriptor left for a connection to the server.",
         "Raise the limit on open files (ulimit -n, LimitNOFILE=), or set limits.max_connections below it."),
-    Cause("shutdown", "gateway", "body", 503, "proxy_internal_error",
+    Cause("shutdown", "gateway", "body", 0, "",
         "The gateway was stopped and `shutdown_grace` ran out.",
         "Raise gateway.shutdown_grace if exchanges of this length should end by themselves."),
     Cause("tunnel_timeout", "gateway", "tunnel", 0, "",

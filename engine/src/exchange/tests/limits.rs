@@ -148,6 +148,41 @@ fn without_first_byte_timeout_an_answer_may_take_hours() {
 }
 
 #[test]
+fn a_server_that_does_not_say_100_is_the_silent_one() {
+    run(async {
+        let mut world = World::new(|_| {});
+        let mut client = world.asks("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await;
+        let start = Instant::now();
+        world.accept().await;
+        let mut server = world.accept().await;
+        server.head().await;
+        assert_eq!(client.message().await.status(), 504);
+        took(start, secs(60));
+        drop(client);
+        let record = world.ends_with(504, Some(Cause::FirstByteTimeout)).await;
+        assert_eq!(attempts(&record), "a:closed_before_response b:first_byte_timeout");
+    });
+}
+
+#[test]
+fn a_client_that_was_told_to_continue_has_body_timeout_to_do_so() {
+    run(async {
+        let mut world = World::new(|_| {});
+        let mut client = world.asks("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await;
+        let mut server = world.accept().await;
+        server.head().await;
+        pass(secs(50)).await;
+        server.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+        client.head().await;
+        let start = Instant::now();
+        assert_eq!(client.message().await.status(), 408);
+        took(start, secs(30));
+        drop(client);
+        world.ends_with(408, Some(Cause::BodyTimeout)).await;
+    });
+}
+
+#[test]
 fn the_routes_timeout_spans_all_attempts() {
     run(async {
         let mut world = World::new(|spec| spec.routes[0].timeout = Some(secs(2)));
