@@ -63,7 +63,8 @@ class Match(Table):
     path: Many[PathPattern] = Field(
         (),
         description=(
-            "Path: `/exact`, `/prefix/*` (also `/prefix` itself) or `~REGEX`, which must match the whole path. Empty matches every path."
+            "Path: `/exact`, `/prefix/*` (also `/prefix` itself) or `~REGEX`, which must match the whole path. Empty matches every path. "
+            "Compared with the path as sent: `/%61dmin` and `//admin` are not `/admin`, and a path with a `..` segment is refused."
         ),
     )
     method: Many[Method] = Field((), description="Request method. Empty matches every method.")
