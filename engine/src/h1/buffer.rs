@@ -21,6 +21,9 @@ pub const SMALL: usize = 0;
 /// The class that a server's connection starts with: an answer usually comes with its content.
 pub const MEDIUM: usize = 1;
 
+/// Bytes that a read with a head in it leaves free, so that what is written for it is no longer than a segment either.
+const FOR_A_HEAD: usize = 512;
+
 /// Reads in a row that must fill a buffer of each class before the next one is tried.
 const FILLS: [u32; 3] = [1, 16, u32::MAX];
 
@@ -84,13 +87,15 @@ pub struct Buffer {
     fills: u32,
     /// Bytes read so far.
     received: u64,
+    /// No message's content has begun: what is read may begin with a head.
+    fresh: bool,
 }
 
 impl Buffer {
     /// An empty buffer.
     #[must_use]
     pub fn new(pool: Rc<Buffers>, class: usize) -> Self {
-        Self { pool, bytes: Vec::new(), class, least: class, start: 0, end: 0, fills: 0, received: 0 }
+        Self { pool, bytes: Vec::new(), class, least: class, start: 0, end: 0, fills: 0, received: 0, fresh: true }
     }
 
     /// What was read and not yet consumed.
@@ -189,7 +194,9 @@ impl Buffer {
 
     /// Reads into the room there is; `Ok(0)` is the end of the stream.
     pub fn poll_read<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
-        let Some(room) = self.bytes.get_mut(self.end..) else { return Poll::Ready(Ok(0)) };
+        let full = self.bytes.len();
+        let most = if self.fresh && self.end == 0 { full.saturating_sub(FOR_A_HEAD) } else { full };
+        let Some(room) = self.bytes.get_mut(self.end..most) else { return Poll::Ready(Ok(0)) };
         let size = room.len();
         let mut buf = ReadBuf::new(room);
         match Pin::new(stream).poll_read(cx, &mut buf) {
@@ -210,12 +217,13 @@ impl Buffer {
         }
     }
 
-    /// Starts on another message, of which nothing is known yet.
+    /// Starts on a message's content, of which nothing is known yet.
     pub fn restart(&mut self) {
         if self.bytes.is_empty() {
             self.class = self.least;
         }
         self.fills = 0;
+        self.fresh = false;
     }
 
     /// Puts bytes behind what is unread, for tests.
