@@ -62,12 +62,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Engine {
-    /// Compiles a snapshot and binds its listeners; nothing is accepted yet. `log` is `off`, `stdout`, `stderr` or a path.
+    /// Compiles a snapshot and binds its listeners; nothing is accepted yet. `log` is `off`, `stdout`, `stderr` or a path; `tidy`
+    /// has the allocator give back what the calling thread does not need.
     ///
     /// # Errors
     ///
     /// What makes no sense or cannot be had; nothing is left behind then.
-    pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format) -> Result<Self> {
+    pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format, tidy: fn()) -> Result<Self> {
         let threads = threads.max(1);
         let snapshot = Snapshot::build(spec, None, threads)?;
         let listening = bind_missing(&snapshot.spec.listeners, &[], threads)?;
@@ -79,6 +80,7 @@ impl Engine {
             number: AtomicU64::new(snapshot.spec.number),
             snapshot: ArcSwap::from_pointee(snapshot),
             totals: Totals::default(),
+            tidy,
             log,
             stopping: AtomicBool::new(false),
             epoch: Instant::now(),
@@ -342,7 +344,7 @@ mod tests {
 
     fn engine() -> Engine {
         let spec = SnapshotSpec { listeners: listeners(&["127.0.0.1:0"]), ..spec() };
-        Engine::new(spec, 1, "off", Format::Json).unwrap()
+        Engine::new(spec, 1, "off", Format::Json, || {}).unwrap()
     }
 
     fn change(engine: &Engine, listeners: Option<Vec<ListenerSpec>>) {

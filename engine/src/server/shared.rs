@@ -40,6 +40,8 @@ pub struct Shared {
     pub number: AtomicU64,
     /// Counts.
     pub totals: Totals,
+    /// Has the allocator give back what a burst needed; called on each thread while it winds down.
+    pub tidy: fn(),
     /// `None` when it is off.
     pub log: Option<AccessLog>,
     /// No more requests are taken on.

@@ -167,6 +167,7 @@ impl Thread {
                     left |= endpoint.idle.sweep(self.index, now);
                 }
             }
+            (self.shared.tidy)();
             if left {
                 self.expect_sweep();
             }

@@ -131,6 +131,7 @@ impl World {
             number: AtomicU64::new(spec.number),
             snapshot: ArcSwap::from_pointee(Snapshot::build(spec, None, 1).unwrap()),
             totals: Totals::default(),
+            tidy: || {},
             log,
             stopping: AtomicBool::new(false),
             epoch: Instant::now(),
