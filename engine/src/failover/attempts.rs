@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -309,26 +309,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     Poll::Pending => {}
                 }
             }
-            loop {
-                // No more of them are read than the client takes.
-                match front.poll_flush(cx) {
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::ClientAbort)),
-                    Poll::Pending => break,
-                }
-                match back.poll_response(cx) {
-                    Poll::Ready(Ok(())) if back.response().is_interim() => {
-                        front.interim(back.response());
-                        back.advance();
-                    }
-                    Poll::Ready(Ok(())) if back.response().status == 101 && !self.may_switch(front, back) => {
-                        return Poll::Ready(Err(Cause::UpgradeMalformed));
-                    }
-                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-                    Poll::Ready(Err(cause)) if send_failed && ended_early(cause) => return Poll::Ready(Err(Cause::SendFailed)),
-                    Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
-                    Poll::Pending => break,
-                }
+            if let Poll::Ready(result) = self.listen(front, back, send_failed, cx) {
+                return Poll::Ready(result);
             }
             if !upload.is_over() {
                 wait.note(front.received() + back.sent() + back.received());
@@ -350,6 +332,27 @@ impl<T: Transport> Attempts<'_, '_, T> {
             }
         })
         .await
+    }
+
+    /// Reads what the server answers, passing interim responses on; ready at the final head.
+    fn listen<F: Front>(&self, front: &mut F, back: &mut T::Back, send_failed: bool, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        loop {
+            // No more of them are read than the client takes.
+            if ready!(front.poll_flush(cx)).is_err() {
+                return Poll::Ready(Err(Cause::ClientAbort));
+            }
+            match ready!(back.poll_response(cx)) {
+                Ok(()) if back.response().is_interim() => {
+                    front.interim(back.response());
+                    back.advance();
+                }
+                Ok(()) if back.response().status == 101 && !self.may_switch(front, back) => {
+                    return Poll::Ready(Err(Cause::UpgradeMalformed));
+                }
+                Err(cause) if send_failed && ended_early(cause) => return Poll::Ready(Err(Cause::SendFailed)),
+                result => return Poll::Ready(result),
+            }
+        }
     }
 
     /// Whether the server switches to what the client asked for.
