@@ -25,6 +25,25 @@ pub const fn scale(draw: u64, bound: u64) -> u64 {
     ((draw as u128 * bound as u128) >> 64) as u64
 }
 
+/// What a pick draws from; the same occasion on the same state of a pool is the same pick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occasion {
+    /// The pool's seed.
+    pub seed: u64,
+    /// The number of the pick.
+    pub turn: u64,
+    /// The hash of the request's key, where it has one.
+    pub key: Option<u64>,
+}
+
+impl Occasion {
+    /// The pick's one draw; a pick that needs several takes draws `0, 1, ...` of this as their seed.
+    #[must_use]
+    pub const fn draw(self) -> u64 {
+        draw(self.seed, self.turn)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

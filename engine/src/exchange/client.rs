@@ -22,8 +22,25 @@ impl Client {
     #[must_use]
     pub fn new(peer: IpAddr, trusted: &Networks) -> Self {
         let peer = peer.to_canonical();
-        Self { peer, text: peer.to_string(), trusted: trusted.contains(peer) }
+        Self { peer, text: text(peer), trusted: trusted.contains(peer) }
     }
+}
+
+/// An address in the usual form. IPv4 by hand: it is needed once a connection, and formatting costs more than parsing a request.
+fn text(address: IpAddr) -> String {
+    let IpAddr::V4(v4) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (place, octet) in v4.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        for unit in [100, 10, 1] {
+            if octet >= unit || unit == 1 {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+    }
+    text
 }
 
 /// A set of networks.
@@ -210,6 +227,15 @@ mod tests {
         let forwarding = forwarding(ForwardedSpec::XForwarded);
         let client = Client::new(peer.parse().unwrap(), &forwarding.trusted);
         forwarding.client_ip(&head(lines), &client).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn an_address_is_written_as_usual() {
+        for octet in 0..=255_u8 {
+            let address = IpAddr::from([octet, 10, 255 - octet, 109]);
+            assert_eq!(text(address), address.to_string());
+        }
+        assert_eq!(text("2001:db8::1".parse().unwrap()), "2001:db8::1");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::message::ResponseHead;
+use crate::message::{RequestHead, ResponseHead};
 
 /// The sizes a buffer can have: heads fit the first, a body that keeps filling one is given the next.
 ///
@@ -40,6 +40,8 @@ pub struct Buffers {
     spare: [RefCell<Vec<Vec<u8>>>; 3],
     /// What the exchanges with servers need besides: heads as read, and heads as written.
     heads: RefCell<Vec<(ResponseHead, Vec<u8>)>>,
+    /// The same for connections with clients.
+    requests: RefCell<Vec<(RequestHead, Vec<u8>)>>,
 }
 
 impl Buffers {
@@ -61,6 +63,21 @@ impl Buffers {
             response.clear();
             written.clear();
             heads.push((response, written));
+        }
+    }
+
+    /// An empty request head, and an empty vector to write a response's to.
+    pub(super) fn take_requests(&self) -> (RequestHead, Vec<u8>) {
+        self.requests.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of a connection's heads for the next one, unless they were unusually large.
+    pub(super) fn give_requests_back(&self, mut request: RequestHead, mut written: Vec<u8>) {
+        let mut requests = self.requests.borrow_mut();
+        if requests.len() < KEPT_HEADS && written.capacity() <= LARGEST_HEAD && request.fields.bytes.capacity() <= LARGEST_HEAD {
+            request.clear();
+            written.clear();
+            requests.push((request, written));
         }
     }
 
@@ -96,6 +113,11 @@ impl Buffer {
     #[must_use]
     pub fn new(pool: Rc<Buffers>, class: usize) -> Self {
         Self { pool, bytes: Vec::new(), class, least: class, start: 0, end: 0, fills: 0, received: 0, fresh: true }
+    }
+
+    /// The spare buffers that it lends from.
+    pub(super) fn buffers(&self) -> Rc<Buffers> {
+        Rc::clone(&self.pool)
     }
 
     /// What was read and not yet consumed.

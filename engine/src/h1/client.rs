@@ -73,9 +73,10 @@ pub struct ClientSide<S: Stream> {
 impl<S: Stream> ClientSide<S> {
     /// A connection as accepted.
     pub fn new(stream: S, buffers: Rc<Buffers>, half_close: bool) -> Self {
+        let (request, written) = buffers.take_requests();
         Self {
-            connection: Connection::new(stream, buffers, SMALL, Vec::new()),
-            request: RequestHead::default(),
+            connection: Connection::new(stream, buffers, SMALL, written),
+            request,
             touched: false,
             keep_alive: false,
             half_close,
@@ -163,9 +164,12 @@ impl<S: Stream> ClientSide<S> {
         Next::Request
     }
 
-    /// Gives the buffers of a quiet connection back and returns its stream for parking.
+    /// Gives the connection's memory back to its thread and returns its stream, for parking or closing.
     pub fn into_stream(self) -> S {
-        self.connection.into_parts().0
+        let buffers = self.connection.input.buffers();
+        let (stream, written) = self.connection.into_parts();
+        buffers.give_requests_back(self.request, written);
+        stream
     }
 
     /// The stream, for its options.

@@ -1,10 +1,12 @@
 //! Accepting: one loop for each socket of each thread.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -22,16 +24,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Accepts on one socket until it is told to close, and then until nobody waits any more.
 pub async fn run(thread: Rc<Thread>, socket: TcpListener, name: String, mut closing: watch::Receiver<bool>) {
     let mut listener = Known::new(name);
+    // The sender's end means the same as its word.
+    let mut closed = std::pin::pin!(closing.wait_for(|closing| *closing));
     loop {
         hold_back(&thread).await;
-        tokio::select! {
-            biased;
-            accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => begin(&thread, stream, peer.ip(), &mut listener),
-                Err(error) => after_error(&thread, &error).await,
-            },
-            // The sender's end means the same as its word.
-            _ = closing.wait_for(|closing| *closing) => break,
+        let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => closed.as_mut().poll(cx).map(|_| None),
+        });
+        match accepted.await {
+            Some(Ok((stream, peer))) => begin(&thread, stream, peer.ip(), &mut listener),
+            Some(Err(error)) => after_error(&thread, &error).await,
+            None => break,
         }
     }
     // The runtime gives a task only so many calls in a row, and may not have heard of the last comers: the system itself is asked.

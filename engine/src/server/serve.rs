@@ -34,24 +34,26 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Serves a connection in a task of its own.
 pub fn spawn(thread: &Rc<Thread>, parked: Parked) {
     let thread = Rc::clone(thread);
-    drop(tokio::task::spawn_local(async move {
+    // The runtime moves a task about while it is made and when it ends: a box is moved at less cost than a connection.
+    drop(tokio::task::spawn_local(Box::pin(async move {
         let Parked { stream, peer, listener, open } = parked;
         let client = Client::new(peer, &thread.snapshot().forwarding.trusted);
         let mut side = ClientSide::new(stream, thread.buffers(), listener.half_close);
         let transport = Http1::new(&thread);
         let stage = Stage { thread: &thread, transport: &transport, client: &client, upgrades: &listener.upgrades };
         let end = converse(&stage, &mut side).await;
+        let stream = side.into_stream();
         if end == End::Quiet {
             let keepalive = thread.snapshot().spec.limits.keepalive_timeout;
             let until = Instant::now() + keepalive.saturating_sub(QUIET);
-            let parked = Parked { stream: side.into_stream(), peer, listener, open };
+            let parked = Parked { stream, peer, listener, open };
             if !thread.shared().is_stopping()
                 && let Some(parked) = thread.lot().park(parked, until, keepalive >= LONG)
             {
                 spawn(&thread, parked);
             }
         }
-    }));
+    })));
 }
 
 /// How a conversation with a client ended.
