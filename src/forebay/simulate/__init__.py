@@ -1,0 +1,35 @@
+"""What a policy would do before it meets traffic: a discrete-event simulation under a virtual clock.
+
+    from forebay.simulate import Oracle, compare, preset
+
+    results = compare(preset("unequal"), {"oracle": Oracle}, requests=100_000, seed=1)
+
+Same seed, same result, on any machine; every policy meets the very same requests.
+"""
+
+from forebay.simulate.balancers import Balancer, Factory, Oracle, Plant
+from forebay.simulate.compare import compare
+from forebay.simulate.draws import Deterministic, Distribution, Exponential, LogNormal, Mixture, Pareto
+from forebay.simulate.presets import PRESETS, preset
+from forebay.simulate.recording import read
+from forebay.simulate.result import Record, Result, quantile
+from forebay.simulate.run import simulate
+from forebay.simulate.scenario import (
+    Arrivals,
+    Bursts,
+    Closed,
+    Cold,
+    Crashes,
+    Errors,
+    Poisson,
+    Recorded,
+    Scenario,
+    Server,
+    Slowdowns,
+)
+
+__all__ = [
+    "PRESETS", "Arrivals", "Balancer", "Bursts", "Closed", "Cold", "Crashes", "Deterministic", "Distribution", "Errors",
+    "Exponential", "Factory", "LogNormal", "Mixture", "Oracle", "Pareto", "Plant", "Poisson", "Record", "Recorded", "Result",
+    "Scenario", "Server", "Slowdowns", "compare", "preset", "quantile", "read", "simulate",
+]  # fmt: skip
