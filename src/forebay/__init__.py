@@ -5,6 +5,8 @@ from forebay import Gateway, Pool
 Gateway(listen="127.0.0.1:8080", pools={"app": Pool(["10.0.0.1:80", "10.0.0.2:80"])}).run()
 """
 
+from forebay import balance
+from forebay.balance import endpoint
 from forebay.config.schema import (
     Endpoint,
     HeaderEdits,
@@ -49,4 +51,6 @@ __all__ = [
     "RunningPool",
     "Statistics",
     "__version__",
+    "balance",
+    "endpoint",
 ]

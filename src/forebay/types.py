@@ -6,8 +6,10 @@ Durations are seconds (`float`, whole microseconds), sizes are bytes (`int`); `A
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, Self
@@ -38,6 +40,9 @@ class Malformed(ValueError):  # noqa: N818 - it names what the text is; callers 
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
 def parse_duration(value: object) -> float:
@@ -212,6 +217,12 @@ def describe(value: object) -> str:
     """What kind of value it is, in the words of a configuration file."""
     kinds = {bool: "a truth value", int: "a number", float: "a number", str: "a string", dict: "a table", list: "a list", tuple: "a list"}
     return "nothing" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def suggest(word: object, known: Iterable[str]) -> str | None:
+    """`did you mean "weight"?`, where one of the known words is near enough."""
+    found = difflib.get_close_matches(str(word).lower().replace("-", "_"), list(known), n=1, cutoff=0.6)
+    return f'did you mean "{found[0]}"?' if found else None
 
 
 def _no_zone(text: str) -> str:

@@ -75,3 +75,10 @@ def test_as_json_effective_values_are_data_too(forebay: Command) -> None:
     value = json.loads(forebay("check", "good.toml", "--effective", "--json").out)
     assert value["faults"] == []
     assert {"key": "limits.head_timeout", "value": "10s", "source": "default"} in value["effective"]
+
+
+def test_faults_of_a_policy_have_file_line_and_column(forebay: Command, work: Path) -> None:
+    (work / "policy.toml").write_text('[gateway]\nlisten = ":1"\n[pools.app]\nbalance = "least(inflight / aeg)"\nendpoints = ["a:1"]\n')
+    outcome = forebay("check", "policy.toml")
+    assert outcome.code == 2
+    assert outcome.err.startswith('error: policy.toml:4: pools.app.balance: unknown field "aeg" (column 18); did you mean "age"?\n')

@@ -45,7 +45,15 @@ ENDPOINTS = st.lists(ADDRESSES, min_size=1, max_size=4, unique_by=lambda address
 POOLS = st.fixed_dictionaries(
     {"endpoints": ENDPOINTS},
     optional={
-        "balance": st.sampled_from(["random", "weighted_random()", "weighted_round_robin"]),
+        "balance": st.sampled_from(
+            [
+                "random",
+                "weighted_random()",
+                "least((inflight + 1) / weight, choices=2)",
+                "consistent_hash(key='header:X-A')",
+                "python:a.b:c",
+            ]
+        ),
         "host": st.sampled_from(["client", "endpoint", "a.b", "a:80"]),
         "connect_timeout": DURATIONS,
         "max_connections": COUNTS,

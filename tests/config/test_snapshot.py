@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forebay import balance, endpoint
 from forebay.config.load import from_dict, load
 from forebay.config.schema import Endpoint, GatewayConfig, Limits, Listener, Pool, Route
 from forebay.config.snapshot import delta, names, seed, snapshot
@@ -69,6 +71,18 @@ def test_values_are_seconds_bytes_and_null() -> None:
         {"id": "two", "address": "10.0.0.2:80", "target": "10.0.0.2:80", "weight": 2},
         {"id": "unix:/run/app.sock", "address": "unix:/run/app.sock", "target": "unix:/run/app.sock", "weight": 0},
     ]
+
+
+@pytest.mark.parametrize("name", ["random", "weighted_random", "weighted_round_robin"])
+def test_a_policy_that_the_engine_knows_by_its_name_is_told_by_it(name: str) -> None:
+    assert snapshot(config(pools={"app": Pool(["a:1"], balance=name)}), 1, {})["pools"]["app"]["policy"] == name
+
+
+def test_a_policy_with_more_to_it_is_told_whole() -> None:
+    policy = balance.least(endpoint.inflight / endpoint.weight)
+    made = snapshot(config(pools={"app": Pool(["a:1"], balance=policy)}), 1, {})
+    assert made["pools"]["app"]["policy"] == policy.spec
+    assert json.loads(json.dumps(made)) == made
 
 
 def test_everything_goes_to_the_only_pool_without_routes() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from forebay.config.balance import policy_findings
 from forebay.config.cover import Covering
 from forebay.config.patterns import literal_prefix
 from forebay.config.routes import Route
@@ -22,7 +23,7 @@ _FORWARDING_KEYS: Final = ("timeout", "first_byte_timeout", "strip_prefix", "rew
 
 def warnings(config: GatewayConfig) -> list[Fault]:
     """Every finding of the linter, as faults of severity `warning`, in the order of their lines."""
-    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, _trust)
+    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, policy_findings, _trust)
     found = [each for rule in rules for each in rule(config)]
     origin = config.provenance
     faults = [Fault(message, path_text(path), origin.file, origin.line(path), hint, severity="warning") for path, message, hint in found]
@@ -99,9 +100,6 @@ def _pools(config: GatewayConfig) -> Iterator[Found]:
         if pool.max_inflight is not None and pool.max_connections is not None and pool.max_inflight > pool.max_connections:
             said = f"{pool.max_inflight} is more than max_connections, {pool.max_connections}, and each request has a connection"
             yield ("pools", name, "max_inflight"), said, f"at most {pool.max_connections} will run"
-        weights = {endpoint.weight for endpoint in pool.endpoints if endpoint.weight}
-        if pool.balance == "random" and len(weights) > 1:
-            yield ("pools", name, "balance"), '"random" takes no account of the weights', 'write "weighted_random"'
 
 
 def _trust(config: GatewayConfig) -> Iterator[Found]:

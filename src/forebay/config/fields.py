@@ -13,7 +13,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from forebay.balance import POLICIES
+from forebay.balance import POLICIES, Policy, policy_of
 from forebay.balance import parse as parse_balance
 from forebay.config.patterns import parse_host_pattern, parse_path, parse_value_pattern
 from forebay.config.words import custom
@@ -272,6 +272,16 @@ def _redirect_to(value: object) -> str:
     return _wire(text)
 
 
+def _balance(value: object) -> Policy:
+    return parse_balance(value) if isinstance(value, str) else policy_of(value)
+
+
+_POLICIES_WITH_ARGUMENTS: Final = (
+    "least((inflight + 1) * service_time / weight)",
+    "consistent_hash(key='header:x-user', bounded_load=1.25)",
+    "python:package.module:function",
+)
+_BARE_POLICIES: Final = [name for name in POLICIES if name not in {"least", "most", "python"}]
 _DURATION: Final[JsonSchemaValue] = {"anyOf": [{"type": "string", "examples": ["2s", "500ms", "1m30s"]}, {"type": "number", "minimum": 0}]}
 _SIZE: Final[JsonSchemaValue] = {"anyOf": [{"type": "string", "examples": ["64KiB", "10MB"]}, {"type": "integer", "minimum": 0}]}
 _TRUTH: Final[JsonSchemaValue] = {"anyOf": [{"type": "boolean"}, _FROM_ENVIRONMENT]}
@@ -308,6 +318,4 @@ NewPath = Annotated[str, Parsed("path", _new_path)]
 Prefix = Annotated[str, Parsed("path", _prefix)]
 RedirectTo = Annotated[str, Parsed("path or URL", _redirect_to)]
 HostSent = Annotated[str, Parsed('`"client"`, `"endpoint"` or a name', _host)]
-Balance = Annotated[
-    str, Parsed("name of a policy", lambda value: parse_balance(_text(value)).name, None, {"type": "string", "examples": list(POLICIES)})
-]
+Balance = Annotated[Policy, Parsed("policy", _balance, str, {"type": "string", "examples": [*_BARE_POLICIES, *_POLICIES_WITH_ARGUMENTS]})]

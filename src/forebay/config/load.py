@@ -16,9 +16,9 @@ from forebay.config.environment import substitute
 from forebay.config.locate import locate
 from forebay.config.provenance import Provenance
 from forebay.config.schema import GatewayConfig
-from forebay.config.words import GATEWAY_KEYS, Found, found_of, path_text, place_of, suggest
+from forebay.config.words import GATEWAY_KEYS, Found, found_of, path_text, place_of
 from forebay.errors import ConfigError, Fault
-from forebay.types import describe
+from forebay.types import describe, suggest
 
 C = TypeVar("C", bound=GatewayConfig)
 

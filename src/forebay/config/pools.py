@@ -71,7 +71,12 @@ class Pool(Table):
 
     balance: Balance = Field(
         DEFAULT,
-        description="The policy that picks an endpoint: `weighted_round_robin` (by turns, evenly spread), `weighted_random` or `random`.",
+        validate_default=True,
+        description=(
+            "The policy that picks an endpoint: a name (`round_robin`), a call (`consistent_hash(key='header:x-user')`), a score of your "
+            "own (`least((inflight + 1) * service_time / weight)`), or `python:package.module:function`. In Python also a policy of "
+            "`forebay.balance`. [All policies](policies.md)."
+        ),
     )
     endpoints: tuple[Endpoint, ...] = Field(
         description="Its servers: addresses, or tables with `address`, `weight` and `id`. Turns follow their order."

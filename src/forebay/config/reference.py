@@ -1,6 +1,6 @@
-"""The reference of the configuration, written from the schema: a page for people and a JSON Schema for editors.
+"""The generated reference: the configuration from its schema, as a page and a JSON Schema for editors; the policies from their docstrings.
 
-`python -m forebay.config.reference` writes both into docs/reference; with `--check` it only says which of them is out of date, and
+`python -m forebay.config.reference` writes all into docs/reference; with `--check` it only says which of them is out of date, and
 exits 1 if any is.
 """
 
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from forebay.balance.catalogue import page as policies
 from forebay.config.effective import FIXED
 from forebay.config.fields import OneOrMany, Parsed
 from forebay.config.pools import Endpoint, Pool, Queue, Retry
@@ -105,7 +106,11 @@ def _as_in_a_file(properties: dict[str, Any], table: type[Table]) -> None:
 
 def documents() -> dict[str, str]:
     """What is generated: the text of each file in docs/reference, by its name."""
-    return {"configuration.md": page(), "forebay.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"}
+    return {
+        "configuration.md": page(),
+        "policies.md": policies(),
+        "forebay.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
+    }
 
 
 def outdated(folder: Path = FOLDER) -> list[str]:

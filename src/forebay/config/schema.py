@@ -29,8 +29,8 @@ from forebay.config.pools import KIB, Endpoint, Pool, Queue, Retry
 from forebay.config.provenance import Provenance
 from forebay.config.routes import HeaderEdits, Match, Redirect, Respond, Route
 from forebay.config.table import Table
-from forebay.config.words import GATEWAY_KEYS, Found, Path, path_text, place_of, suggest
-from forebay.types import Address, Malformed
+from forebay.config.words import GATEWAY_KEYS, Found, Path, path_text, place_of
+from forebay.types import Address, Malformed, suggest
 
 __all__ = [
     "GATEWAY_KEYS", "Endpoint", "GatewayConfig", "HeaderEdits", "Limits", "Listener", "Match", "Pool", "Queue", "Redirect", "Respond",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from forebay.types import Address, describe
+from forebay.types import Address, describe, suggest
 
 Path = tuple[str | int, ...]
 
@@ -40,12 +39,6 @@ def custom(message: str, hint: str | None = None) -> PydanticCustomError:
 def line_error(path: Path, message: str, hint: str | None) -> InitErrorDetails:
     """The same with its place."""
     return InitErrorDetails(type=custom(message, hint), loc=path, input=None)
-
-
-def suggest(word: object, known: Iterable[str]) -> str | None:
-    """`did you mean "weight"?`, where one of the known words is near enough."""
-    near = difflib.get_close_matches(str(word).lower().replace("-", "_"), list(known), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else None
 
 
 def one_of(known: Iterable[str]) -> str:
