@@ -21,7 +21,7 @@ from forebay.model import (
     round_robin_response,
     shortest_queue_response,
 )
-from forebay.model.shortest import _jockeying
+from forebay.model.shortest import EXACT_SERVERS, _jockeying, _threshold
 from forebay.types import Malformed
 
 LOADS = st.floats(0, 0.99)
@@ -105,10 +105,14 @@ def test_the_mean_wait_is_the_integral_of_its_tail() -> None:
 def test_turns_and_chance_answer_as_a_queue_that_is_played_through() -> None:
     draws = np.random.default_rng(1)
     count, load, servers = 400_000, 0.8, 5
-    service = draws.exponential(size=count)
-    for gaps, expected in (
-        (draws.gamma(servers, 1 / (servers * load), size=count), round_robin_response(servers, load)),
-        (draws.exponential(1 / load, size=count), random_response(load)),
+    exponential = draws.exponential(size=count)
+    alike, mixed = np.ones(count), np.where(draws.random(count) < 0.9, 0.5, 5.5)
+    by_turns, by_chance = draws.gamma(servers, 1 / (servers * load), size=count), draws.exponential(1 / load, size=count)
+    for gaps, service, expected in (
+        (by_turns, exponential, round_robin_response(servers, load)),
+        (by_chance, exponential, random_response(load)),
+        (by_chance, alike, random_response(load, variation=0)),
+        (by_chance, mixed, random_response(load, variation=1.5)),
     ):
         # Lindley: a wait is the wait before, plus that service, less the time between the two arrivals, and never below 0.
         steps = np.cumsum(service[:-1] - gaps[1:])
@@ -140,6 +144,11 @@ def whole_chain_of_two(load: float, longest: int = 30) -> float:
     share = np.linalg.solve(balance, np.eye(size * size)[-1]).reshape(size, size)
     lengths = np.arange(size)
     return float((share * (lengths[:, None] + lengths)).sum() / (2 * load * (1 - share[-1, -1])))
+
+
+def test_the_chain_is_used_up_to_the_number_of_servers_that_is_told() -> None:
+    assert _threshold(EXACT_SERVERS) > 1
+    assert _threshold(EXACT_SERVERS + 1) == 1
 
 
 def test_with_threshold_one_the_shortest_queue_is_one_common_queue() -> None:
@@ -188,6 +197,7 @@ def test_the_shortest_queue_lies_between_one_common_queue_and_turns(servers: int
         (lambda: random_response(1), "grow without end"),
         (lambda: random_response(-0.1), "makes no sense"),
         (lambda: random_response(math.nan), "makes no sense"),
+        (lambda: random_response(0.5, variation=-1), "variation"),
         (lambda: mmk_waiting(0, 0.5), "0 servers"),
         (lambda: round_robin_response(3, 1.5), "grow without end"),
         (lambda: shortest_queue_response(3, 1), "grow without end"),

@@ -22,6 +22,8 @@ from forebay.model.queues import check_load, check_service, check_whole, mmk_res
 
 _MOST_STATES: Final = 3_300  # a linear system that is solved in a second or so
 _WIDEST: Final = 12
+EXACT_SERVERS: Final = 40
+"""Up to so many servers the shortest queue has a chain of its own."""
 _CHOICES: Final = 2
 
 _Queues = tuple[int, ...]  # lengths, longest first: servers are alike, so their order says nothing
