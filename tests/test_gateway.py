@@ -338,7 +338,8 @@ def test_the_public_names_are_complete() -> None:
     schema = {"Endpoint", "HeaderEdits", "Limits", "Listener", "Match", "Pool", "Queue", "Redirect", "Respond", "Retry", "Route"}
     errors = {"ConfigError", "ControlError", "Fault", "ForebayError", "ForkError", "ListenError"}
     running = {"Gateway", "Running", "RunningPool", "Statistics", "PoolStatistics", "EndpointStatistics", "Histogram"}
-    assert set(forebay.__all__) == schema | errors | running | {"__version__"}
+    policies = {"balance", "endpoint"}
+    assert set(forebay.__all__) == schema | errors | running | policies | {"__version__"}
     assert all(hasattr(forebay, name) for name in forebay.__all__)
 
 

@@ -1,5 +1,6 @@
 """Python callables as policies: named where a name means the same anywhere, local where it does not."""
 
+import copy
 import os.path
 import pickle
 from functools import partial
@@ -38,6 +39,7 @@ def test_what_no_name_leads_to_is_local_and_refuses_to_travel(function: balance.
     assert policy.local
     assert policy == balance.python(function)
     assert resolve(name) is function
+    assert copy.deepcopy(policy) is copy.copy(policy) is policy
     with pytest.raises(TypeError, match="is local: its callable exists only in this process"):
         pickle.dumps(policy)
     with pytest.raises(Malformed, match="is local"):

@@ -1,6 +1,9 @@
 """The arithmetic of expressions: defined everywhere, and fdlibm's to the last bit."""
 
 import math
+import re
+import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 from forebay.balance import numbers
 
+ROOT = Path(__file__).parents[2]
 ANY = st.floats()
 
 
@@ -94,3 +98,22 @@ def test_nan_loses_on_the_left_and_stands_on_the_right() -> None:
 )
 def test_where_takes_the_first_for_any_number_but_zero(condition: float, taken: str) -> None:
     assert numbers.where(condition, 1.0, 2.0) == {"a": 1.0, "b": 2.0}[taken]
+
+
+def test_exp_and_log_pass_the_engines_own_vectors_which_are_fdlibms() -> None:
+    text = re.sub(r"\bNAN\b", "0x7FF8_0000_0000_0000", (ROOT / "engine/src/balance/number.rs").read_text(encoding="utf-8"))
+    body = re.search(r"const VECTORS: .*?= \[(.*?)\n    \];", text, re.DOTALL)
+    assert body
+    vectors = [[int(word.strip(), 0) for word in row.split(",")] for row in re.findall(r"\((.*?)\)", body[1])]
+    assert len(vectors) > 20
+    for x, exponential, logarithm in vectors:
+        number = from_bits(x)
+        assert (bits(numbers.exp(number)), bits(numbers.log(number))) == (exponential, logarithm), number.hex()
+
+
+def from_bits(word: int) -> float:
+    return float(struct.unpack(">d", word.to_bytes(8))[0])
+
+
+def bits(number: float) -> int:
+    return 0x7FF8 << 48 if math.isnan(number) else int.from_bytes(struct.pack(">d", number))

@@ -138,7 +138,7 @@ def test_what_a_proxy_says_of_the_client_is_a_key_where_proxies_are_trusted() ->
     assert told(pool, trusted_proxies="10.0.0.0/8") == []
     (warning,) = told(pool)
     assert warning.startswith(
-        '"x-forwarded-for" of a client is dropped while trusted_proxies is empty, so that every pick falls back to random'
+        '"x-forwarded-for" is whatever a client writes while trusted_proxies is empty, so that clients choose their random'
     )
 
 

@@ -69,6 +69,12 @@ class Policy:
     def __repr__(self) -> str:
         return self.text
 
+    def __copy__(self) -> Policy:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Policy:
+        return self  # it never changes, and a local callable has no copy
+
     def __reduce__(self) -> tuple[Callable[..., Policy], tuple[object, ...]]:
         if self.local:
             raise TypeError(f'"{self}" is local: its callable exists only in this process; give it a name in a module')

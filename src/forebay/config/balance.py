@@ -117,7 +117,7 @@ def _keys(policy: Policy, config: GatewayConfig, pool: str) -> Said:
     if kind == "header" and name in _ONLY_IN_ANSWERS:
         yield f'no request has the field "{name}", so that every pick falls back to {policy.fallback}', "name a field that clients send"
     if kind == "header" and name in _FORWARDING and not config.trusted_proxies:
-        said = f'"{name}" of a client is dropped while trusted_proxies is empty, so that every pick falls back to {policy.fallback}'
+        said = f'"{name}" is whatever a client writes while trusted_proxies is empty, so that clients choose their endpoint'
         yield said, "hash by client_ip, or name the proxies in front in trusted_proxies"
     if policy.fallback is not None and policy.fallback.arguments.get("key") == key:
         yield f'the fallback hashes by "{key}" too, which is missing whenever it is asked', "fall back to another key or policy"
