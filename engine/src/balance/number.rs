@@ -124,6 +124,7 @@ fn log_near_one(f: f64, k: f64) -> f64 {
 }
 
 /// `log(1 + f) + k ln 2`; `mantissa` is the upper half of that of the number.
+#[expect(clippy::many_single_char_names, reason = "the algorithm's names")]
 fn log_of_fraction(f: f64, k: f64, mantissa: i32) -> f64 {
     let s = f / (2.0 + f);
     let z = s * s;
@@ -170,7 +171,7 @@ pub fn truth(holds: bool) -> f64 {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "loops over it become vector code")]
 pub fn either(condition: f64, a: f64, b: f64) -> f64 {
-    if condition < 0.0 || condition > 0.0 { a } else { b }
+    if condition.abs() > 0.0 { a } else { b }
 }
 
 #[cfg(test)]

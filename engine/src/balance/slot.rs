@@ -1,0 +1,215 @@
+//! Where each endpoint's numbers stand: columns that all threads read and write without locks.
+//!
+//! An endpoint has a slot, one lane of a block of 64, which it keeps over all snapshots: an exchange begun under an old snapshot counts where a
+//! new one looks. A slot is free again when the last who holds it lets go.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::program::BLOCK;
+
+/// One number for each slot of a block, as the bits of an `f64`.
+#[derive(Debug)]
+pub struct Cells([AtomicU64; BLOCK]);
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Cells {
+    /// The number in a lane (from 0 to 63).
+    #[must_use]
+    pub fn get(&self, lane: usize) -> f64 {
+        f64::from_bits(self.cell(lane).load(Ordering::Relaxed))
+    }
+
+    /// Writes the number in a lane.
+    pub fn set(&self, lane: usize, value: f64) {
+        self.cell(lane).store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    /// The bits of a lane, for whoever must compare and exchange.
+    #[must_use]
+    pub fn cell(&self, lane: usize) -> &AtomicU64 {
+        lane_of(&self.0, lane)
+    }
+
+    pub(super) fn copy(&self, from: usize, out: &mut [f64]) {
+        let cells = self.0.get(from..).unwrap_or_default();
+        for (out, cell) in out.iter_mut().zip(cells) {
+            *out = f64::from_bits(cell.load(Ordering::Relaxed));
+        }
+    }
+}
+
+/// A lane is below 64 by its making; the mask tells the compiler so.
+fn lane_of<T>(lanes: &[T; BLOCK], lane: usize) -> &T {
+    let [first, ..] = lanes;
+    lanes.get(lane % BLOCK).unwrap_or(first)
+}
+
+/// What is learned of an endpoint, one column each; all start at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Column {
+    /// Seconds to the first byte.
+    Latency,
+    /// Seconds that one request takes.
+    ServiceTime,
+    /// Share of failed answers.
+    ErrorRate,
+    /// When it joined or recovered, in seconds of the engine's clock.
+    Since,
+    /// How busy it says it is.
+    ReportedLoad,
+}
+
+const COLUMNS: usize = 5;
+
+/// 64 slots.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) inflight: [AtomicU32; BLOCK],
+    learned: [Cells; COLUMNS],
+}
+
+impl Block {
+    pub(super) fn cells(&self, column: Column) -> &Cells {
+        let [first, ..] = &self.learned;
+        self.learned.get(column as usize).unwrap_or(first)
+    }
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { inflight: std::array::from_fn(|_| AtomicU32::new(0)), learned: Default::default() }
+    }
+}
+
+/// Where the slots of one pool are kept, for as long as its name lives.
+#[derive(Debug, Default)]
+pub struct Shelf(Mutex<Vec<Shelved>>);
+
+#[derive(Debug, Default)]
+struct Shelved {
+    block: Arc<Block>,
+    taken: u64,
+}
+
+impl Shelf {
+    /// Takes the first slot that is free; all its numbers are 0.
+    #[must_use]
+    pub fn slot(self: &Arc<Self>) -> Arc<Slot> {
+        let (place, block, lane) = self.take();
+        Arc::new(Slot { shelf: Arc::clone(self), block, place, lane })
+    }
+
+    fn take(&self) -> (usize, Arc<Block>, usize) {
+        let mut blocks = self.blocks();
+        let known = blocks.len();
+        for (place, shelved) in blocks.iter_mut().enumerate() {
+            let lane = shelved.taken.trailing_ones() as usize;
+            if lane < BLOCK {
+                shelved.taken |= 1 << lane;
+                return (place, Arc::clone(&shelved.block), lane);
+            }
+        }
+        let block = Arc::default();
+        blocks.push(Shelved { block: Arc::clone(&block), taken: 1 });
+        (known, block, 0)
+    }
+
+    fn free(&self, slot: &Slot) {
+        slot.inflight().store(0, Ordering::Relaxed);
+        for cells in &slot.block.learned {
+            cells.set(slot.lane, 0.0);
+        }
+        let mut blocks = self.blocks();
+        if let Some(shelved) = blocks.get_mut(slot.place) {
+            shelved.taken &= !(1 << slot.lane);
+        }
+        while blocks.last().is_some_and(|last| last.taken == 0) {
+            blocks.pop();
+        }
+    }
+
+    /// No thread panics while it holds this, and if one did, the list is still a list.
+    fn blocks(&self) -> MutexGuard<'_, Vec<Shelved>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An endpoint's place in the columns; free again when dropped.
+#[derive(Debug)]
+pub struct Slot {
+    shelf: Arc<Shelf>,
+    pub(super) block: Arc<Block>,
+    /// The place of its block on the shelf, and its lane there.
+    pub(super) place: usize,
+    pub(super) lane: usize,
+}
+
+impl Slot {
+    /// Exchanges on it now.
+    #[must_use]
+    pub fn inflight(&self) -> &AtomicU32 {
+        lane_of(&self.block.inflight, self.lane)
+    }
+
+    /// A number that was learned.
+    #[must_use]
+    pub fn get(&self, column: Column) -> f64 {
+        self.block.cells(column).get(self.lane)
+    }
+
+    /// Writes a number that was learned.
+    pub fn set(&self, column: Column, value: f64) {
+        self.block.cells(column).set(self.lane, value);
+    }
+
+    /// The bits of a number that is learned, for whoever must compare and exchange.
+    #[must_use]
+    pub fn cell(&self, column: Column) -> &AtomicU64 {
+        self.block.cells(column).cell(self.lane)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.shelf.free(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_free_when_its_last_holder_lets_go_and_starts_from_nothing() {
+        let shelf = Arc::new(Shelf::default());
+        let slots: Vec<_> = (0..100).map(|_| shelf.slot()).collect();
+        let held = Arc::clone(&slots[7]);
+        held.inflight().store(3, Ordering::Relaxed);
+        held.set(Column::Latency, 0.5);
+        let inflight: *const AtomicU32 = held.inflight();
+        drop(slots);
+        let others: Vec<_> = (0..64).map(|_| shelf.slot()).collect();
+        assert!(others.iter().all(|other| !std::ptr::eq(other.inflight(), inflight)), "a slot that is held is nobody else's");
+        assert_eq!((held.inflight().load(Ordering::Relaxed), held.get(Column::Latency)), (3, 0.5));
+        drop(held);
+        let again = shelf.slot();
+        assert!(std::ptr::eq(again.inflight(), inflight));
+        assert_eq!((again.inflight().load(Ordering::Relaxed), again.get(Column::Latency)), (0, 0.0));
+    }
+
+    #[test]
+    fn blocks_that_nobody_uses_any_more_are_given_back() {
+        let shelf = Arc::new(Shelf::default());
+        let mut slots: Vec<_> = (0..1000).map(|_| shelf.slot()).collect();
+        slots.truncate(3);
+        assert_eq!(shelf.blocks().len(), 1);
+        slots.clear();
+        assert_eq!(shelf.blocks().len(), 0);
+    }
+}
