@@ -67,7 +67,7 @@ def test_a_table_alone_is_told_its_own_faults() -> None:
 
 def test_a_table_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Pool(["a:1"]).balance = "random"  # type: ignore[misc]
+        Pool(["a:1"]).balance = "random"  # type: ignore[misc, assignment]
 
 
 def test_a_configuration_can_be_copied_and_pickled() -> None:
