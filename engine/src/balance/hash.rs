@@ -4,6 +4,7 @@
 //! that a table depends on the endpoints' ids and weights alone, not on their order. Where the home of a key may not be picked the key goes
 //! on to another endpoint that depends on the key again: what one endpoint leaves is shared by all.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh64::xxh64;
 
 use super::draw::Occasion;
@@ -38,7 +39,8 @@ pub struct Member {
 }
 
 /// How a key finds its home.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A table of slots: one look-up, and the most even shares.
     Maglev,
