@@ -11,6 +11,7 @@ import typer
 
 from forebay.cli.check import check
 from forebay.cli.demo import demo
+from forebay.cli.model import model
 from forebay.cli.output import complain
 from forebay.cli.policies import policies
 from forebay.cli.run import run
@@ -21,6 +22,7 @@ from forebay.errors import ControlError, ForebayError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 for verb in (run, check, status, demo, policies, version):
     app.command()(verb)
+app.add_typer(model, name="model")
 
 
 @app.callback()
