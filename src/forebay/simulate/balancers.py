@@ -1,4 +1,4 @@
-"""Who picks: the engine's own balancer, or one that knows everything."""
+"""Who picks: what a balancer is to a simulation, and one that knows everything."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Plant:
     """
 
     def __init__(self, servers: Sequence[Server], machines: Sequence[Machine]) -> None:
+        self.weights = [server.weight for server in servers]
         self.workers = [server.workers for server in servers]
         self.speeds = [server.speed for server in servers]
         self.errors = [server.errors is not None for server in servers]

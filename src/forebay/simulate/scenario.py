@@ -63,7 +63,7 @@ class Server:
     speed: float = 1.0
     workers: int = 1
     sharing: bool = False
-    weight: float = 1.0
+    weight: int = 1
     slowdowns: Slowdowns | None = None
     crashes: Crashes | None = None
     cold: Cold | None = None

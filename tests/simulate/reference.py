@@ -1,0 +1,62 @@
+"""A balancer out of the reference's parts: its picks and what it learns, without the engine."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forebay.balance import parse
+from forebay.balance.reference.draws import Occasion
+from forebay.balance.reference.picks import State, pick
+from forebay.balance.reference.signals import REFRESH, Signals
+from forebay.simulate import Factory, Plant
+
+
+class Reference:
+    """Refreshes its columns at the first pick after REFRESH seconds."""
+
+    def __init__(self, spec: Mapping[str, Any], plant: Plant, seed: int) -> None:
+        count = len(plant.weights)
+        self._spec = spec
+        self._endpoints = [(f"endpoint-{index}", float(weight)) for index, weight in enumerate(plant.weights)]
+        self._inflight = [0.0] * count
+        self._signals = Signals(count)
+        self._columns: dict[str, list[float]] = {}
+        self._seed = seed
+        self._turn = 0
+        self._refreshed = -REFRESH
+        self._tickets: dict[int, tuple[int, float, int]] = {}
+
+    def pick(self, now: float, key: bytes | None = None, tried: Sequence[int] = ()) -> tuple[int, int] | None:
+        assert key is None, "no case here has keys"
+        if now >= self._refreshed + REFRESH:
+            self._refreshed = now
+            self._signals.refresh(now, [int(count) for count in self._inflight])
+            self._columns = {**self._signals.columns(now), "inflight": self._inflight, "weight": [weight for _, weight in self._endpoints]}
+        eligible = [index not in tried for index in range(len(self._endpoints))]
+        found = pick(self._spec, State(self._endpoints, self._columns, eligible), Occasion(self._seed, self._turn))
+        if found is None:
+            return None
+        index, self._turn = found
+        self._inflight[index] += 1.0
+        self._signals.picked(index)
+        ticket = len(self._tickets) + self._turn
+        self._tickets[ticket] = index, now, int(self._inflight[index])
+        return ticket, index
+
+    def answered(self, ticket: int, now: float, ok: bool) -> None:  # noqa: FBT001 - the engine's own signature
+        index, picked, present = self._tickets[ticket]
+        self._signals.answered(index, now - picked, present, ok=ok)
+
+    def done(self, ticket: int, now: float) -> None:  # noqa: ARG002
+        self._inflight[self._tickets[ticket][0]] -= 1.0
+
+    def failed(self, ticket: int, now: float) -> None:
+        self._signals.failed(self._tickets[ticket][0])
+        self.done(ticket, now)
+
+    def report(self, index: int, now: float, load: float, metrics: Mapping[str, float]) -> None:
+        self._signals.report(index, now, load, metrics)
+
+
+def reference(policy: str) -> Factory:
+    spec = parse(policy).spec
+    return lambda plant, seed: Reference(spec, plant, seed)
