@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use forebay_engine::balance::columns::{Columns, Moment};
-use forebay_engine::balance::draw::draw;
+use forebay_engine::balance::draw::{Occasion, draw};
 use forebay_engine::balance::expression::Metrics;
-use forebay_engine::balance::score::{Occasion, Score};
+use forebay_engine::balance::score::Score;
 use forebay_engine::balance::slot::{Column, Shelf};
 use forebay_engine::balance::view::Masked;
 
@@ -57,7 +57,7 @@ fn run(score: &Score, count: usize, picks: u64) -> f64 {
     let start = Instant::now();
     for turn in 0..picks {
         let view = Moment { columns: &columns, weights: &weights, now: 200.0 };
-        let picked = black_box(score.pick(&view, Occasion { seed: 7, turn }, &eligible));
+        let picked = black_box(score.pick(&view, Occasion { seed: 7, turn, key: None }, &eligible));
         // As if each answer came eight picks later.
         if let Some(slot) = picked.and_then(|index| columns.slots().get(index)) {
             slot.inflight().store(((turn >> 3) & 7) as u32, Ordering::Relaxed);

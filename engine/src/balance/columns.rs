@@ -132,6 +132,14 @@ pub struct Moment<'a> {
     pub now: f64,
 }
 
+impl Moment<'_> {
+    /// Exchanges on an endpoint now; 0 for an index beyond the last.
+    #[must_use]
+    pub fn inflight(&self, index: usize) -> u32 {
+        self.columns.slots.get(index).map_or(0, |slot| slot.inflight().load(Ordering::Relaxed))
+    }
+}
+
 impl View for Moment<'_> {
     fn count(&self) -> usize {
         self.columns.slots.len()
@@ -162,7 +170,7 @@ impl View for Moment<'_> {
     fn value(&self, field: Field, index: usize) -> f64 {
         let Some(slot) = self.columns.slots.get(index) else { return 0.0 };
         match field {
-            Field::Inflight => f64::from(slot.inflight().load(Ordering::Relaxed)),
+            Field::Inflight => f64::from(self.inflight(index)),
             Field::Weight => self.weights.get(index).copied().unwrap_or(0.0),
             Field::Latency => slot.get(Column::Latency),
             Field::ServiceTime => slot.get(Column::ServiceTime),

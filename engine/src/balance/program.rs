@@ -55,6 +55,12 @@ impl Program {
         Self { steps: steps.into(), registers }
     }
 
+    /// Whether it reads this field.
+    #[must_use]
+    pub fn reads(&self, field: Field) -> bool {
+        self.steps.iter().any(|(step, _)| *step == Step::Load(field))
+    }
+
     /// How many rows of working memory it takes.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::draw::{draw, scale};
-use super::expression::{Expression, ExpressionSpec, Metrics};
+use super::draw::{Occasion, draw, scale};
+use super::expression::{Expression, ExpressionSpec, Field, Metrics};
 use super::program::{BLOCK, Program};
 use super::scratch::Scratch;
 use super::view::{Eligible, View, each_lane, lanes_of};
@@ -51,15 +51,6 @@ pub enum Ties {
     Rotate,
 }
 
-/// Which pick it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Occasion {
-    /// Of the pool.
-    pub seed: u64,
-    /// The number of the pick.
-    pub turn: u64,
-}
-
 /// A score policy, compiled.
 #[derive(Debug, Clone)]
 pub struct Score {
@@ -83,6 +74,12 @@ impl Score {
         Ok(Self { program, most: spec.order == Order::Most, choices: spec.choices, ties: spec.ties })
     }
 
+    /// Whether the view must know what time it is.
+    #[must_use]
+    pub fn reads_age(&self) -> bool {
+        self.program.reads(Field::Age)
+    }
+
     /// The best of the eligible endpoints; `None` when none is eligible.
     pub fn pick(&self, view: &impl View, occasion: Occasion, eligible: &impl Eligible) -> Option<usize> {
         let count = view.count();
@@ -104,7 +101,7 @@ impl Score {
         scratch: &mut Scratch,
     ) -> Option<usize> {
         let count = view.count();
-        let first = draw(occasion.seed, occasion.turn);
+        let first = occasion.draw();
         let Scratch { drawn, scores } = scratch;
         drawn.clear();
         for sub in 0..8 * choices as u64 {
@@ -162,7 +159,7 @@ impl Score {
     fn number(&self, occasion: Occasion, ties: usize) -> usize {
         match self.ties {
             _ if ties < 2 => 0,
-            Ties::Random => scale(draw(occasion.seed, occasion.turn), ties as u64) as usize,
+            Ties::Random => scale(occasion.draw(), ties as u64) as usize,
             Ties::Rotate => (occasion.turn % ties as u64) as usize,
         }
     }
@@ -171,7 +168,6 @@ impl Score {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::balance::expression::Field;
     use crate::balance::program::ROW;
     use crate::balance::view::{All, Masked};
 
@@ -211,6 +207,10 @@ mod tests {
         Score::new(&serde_json::from_str(&json).unwrap(), &mut Metrics::default()).unwrap()
     }
 
+    fn occasion(seed: u64, turn: u64) -> Occasion {
+        Occasion { seed, turn, key: None }
+    }
+
     /// The rule as it is written: the places of the best among these scores.
     #[expect(clippy::float_cmp, reason = "ties are exact")]
     fn best(most: bool, scores: &[(usize, f64)]) -> Vec<usize> {
@@ -243,7 +243,7 @@ mod tests {
             let score = score(if most { "most" } else { "least" }, r#""inflight""#, "null", if rotate { "rotate" } else { "random" });
             let scores: Vec<_> = (0..count).filter(|index| eligible(*index)).map(|index| (index, view.inflight[index])).collect();
             let expected = tie(rotate, 9, case, &best(most, &scores));
-            assert_eq!(score.pick(&view, Occasion { seed: 9, turn: case }, &eligible), expected, "case {case}");
+            assert_eq!(score.pick(&view, occasion(9, case), &eligible), expected, "case {case}");
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
             }
             let scores: Vec<_> = drawn.iter().map(|index| (*index, view.inflight[*index])).collect();
             let score = score("least", r#""inflight""#, &choices.to_string(), "random");
-            let picked = score.pick(&view, Occasion { seed: 9, turn: case }, &eligible);
+            let picked = score.pick(&view, occasion(9, case), &eligible);
             assert_eq!(picked, tie(false, 9, case, &best(false, &scores)), "case {case}");
         }
     }
@@ -276,7 +276,7 @@ mod tests {
         let mut view = table(&vec![1.0; SCAN_LIMIT]);
         view.inflight[700] = 0.0;
         let score = score("least", r#""inflight""#, "null", "random");
-        let found = |view: &Table| (0..200).filter(|turn| score.pick(view, Occasion { seed: 1, turn: *turn }, &All) == Some(700)).count();
+        let found = |view: &Table| (0..200).filter(|turn| score.pick(view, occasion(1, *turn), &All) == Some(700)).count();
         assert_eq!(found(&view), 200);
         view.inflight.push(1.0);
         let sampled = found(&view);
@@ -287,24 +287,24 @@ mod tests {
     fn the_expression_decides() {
         let mut view = table(&[3.0, 2.0, 5.0]);
         view.weight = vec![1.0, 0.5, 2.0];
-        let occasion = Occasion { seed: 1, turn: 0 };
+        let first = occasion(1, 0);
         let share = r#"["/", ["+", "inflight", 1], "weight"]"#;
-        assert_eq!(score("least", share, "null", "random").pick(&view, occasion, &All), Some(2));
-        assert_eq!(score("most", share, "null", "random").pick(&view, occasion, &All), Some(1));
+        assert_eq!(score("least", share, "null", "random").pick(&view, first, &All), Some(2));
+        assert_eq!(score("most", share, "null", "random").pick(&view, first, &All), Some(1));
         // 1 / 0 is worse than everything, at both ends.
         view.inflight = vec![0.0, 3.0, 4.0];
         let inverse = r#"["/", 1, "inflight"]"#;
-        assert_eq!(score("most", inverse, "null", "random").pick(&view, occasion, &All), Some(1));
-        assert_eq!(score("least", inverse, "null", "random").pick(&view, occasion, &All), Some(2));
-        assert_eq!(score("least", "0", "null", "rotate").pick(&view, Occasion { seed: 1, turn: 4 }, &All), Some(1));
+        assert_eq!(score("most", inverse, "null", "random").pick(&view, first, &All), Some(1));
+        assert_eq!(score("least", inverse, "null", "random").pick(&view, first, &All), Some(2));
+        assert_eq!(score("least", "0", "null", "rotate").pick(&view, occasion(1, 4), &All), Some(1));
     }
 
     #[test]
     fn nobody_is_picked_where_nobody_is_eligible() {
         let score = score("least", r#""inflight""#, "null", "rotate");
-        let occasion = Occasion { seed: 1, turn: 3 };
-        assert_eq!(score.pick(&table(&[]), occasion, &All), None);
-        assert_eq!(score.pick(&table(&vec![1.0; 3000]), occasion, &|_| false), None);
+        let fourth = occasion(1, 3);
+        assert_eq!(score.pick(&table(&[]), fourth, &All), None);
+        assert_eq!(score.pick(&table(&vec![1.0; 3000]), fourth, &|_| false), None);
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
         let view = table(&[0.0; 130]);
         let score = score("least", r#""inflight""#, "null", "rotate");
         let masked = Masked { masks: &[0b110, 0, 0b11], check: Some(|index: usize| index != 2) };
-        let picks: Vec<_> = (0..3).filter_map(|turn| score.pick(&view, Occasion { seed: 1, turn }, &masked)).collect();
+        let picks: Vec<_> = (0..3).filter_map(|turn| score.pick(&view, occasion(1, turn), &masked)).collect();
         assert_eq!(picks, [1, 128, 129]);
         assert!(masked.has(1) && !masked.has(2) && !masked.has(3) && !masked.has(500));
         assert_eq!(Masked::<fn(usize) -> bool> { check: None, ..Masked { masks: &[0b100], check: None } }.lanes(0, u64::MAX), 0b100);
@@ -326,7 +326,7 @@ mod tests {
                 self.0.count()
             }
             fn fill(&self, field: Field, block: usize, out: &mut [f64]) {
-                assert_eq!(self.1.pick(&table(&[4.0, 1.0]), Occasion { seed: 1, turn: 0 }, &All), Some(1));
+                assert_eq!(self.1.pick(&table(&[4.0, 1.0]), occasion(1, 0), &All), Some(1));
                 self.0.fill(field, block, out);
             }
             fn value(&self, field: Field, index: usize) -> f64 {
@@ -335,7 +335,7 @@ mod tests {
         }
         let score = score("least", r#""inflight""#, "null", "random");
         let view = Nested(table(&[3.0, 2.0, 1.0]), score.clone());
-        assert_eq!(score.pick(&view, Occasion { seed: 1, turn: 0 }, &All), Some(2));
+        assert_eq!(score.pick(&view, occasion(1, 0), &All), Some(2));
     }
 
     #[test]
