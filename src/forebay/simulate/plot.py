@@ -61,7 +61,8 @@ def _shares(axes: Axes, name: str, result: Result) -> None:
     middle = [(index + 0.5) * result.seconds / _SLICES for index in range(_SLICES)]
     for index in range(shown):
         axes.plot(middle, [each[index] for each in slices], linewidth=0.8)
-    axes.set(ylabel=f"share\n{name}", ylim=(0.0, None))
+    axes.set_title(name, loc="left", fontsize="medium")
+    axes.set(ylabel="share", ylim=(0.0, None))
     axes.grid(visible=True, alpha=0.3)
     if axes.get_subplotspec() is not None and axes.get_subplotspec().is_last_row():  # type: ignore[union-attr]
         axes.set_xlabel("virtual time (s)")
