@@ -30,7 +30,12 @@ class Reference:
         if now >= self._refreshed + REFRESH:
             self._refreshed = now
             self._signals.refresh(now, [int(count) for count in self._inflight])
-            self._columns = {**self._signals.columns(now), "inflight": self._inflight, "weight": [weight for _, weight in self._endpoints]}
+            self._columns = {
+                "reported:inflight": [0.0] * len(self._endpoints),  # what a metric counts as that nobody has reported
+                **self._signals.columns(now),
+                "inflight": self._inflight,
+                "weight": [weight for _, weight in self._endpoints],
+            }
         eligible = [index not in tried for index in range(len(self._endpoints))]
         found = pick(self._spec, State(self._endpoints, self._columns, eligible), Occasion(self._seed, self._turn))
         if found is None:
