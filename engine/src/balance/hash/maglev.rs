@@ -7,14 +7,15 @@ use super::Member;
 use crate::balance::draw::{draw, scale};
 
 /// Slots of a table, and slots per endpoint, at least.
-const SLOTS: u64 = 65_537;
+const SLOTS: u64 = 1 << 16;
 const SLOTS_PER_ENDPOINT: u64 = 100;
 /// Other slots that a key tries when its own may not be picked.
 const TRIES: u64 = 16;
 
 /// A table of slots, each with an endpoint; a key belongs to a slot.
 ///
-/// There are as many slots as the first prime that is at least 65,537 and 100 per endpoint. Endpoint `i` prefers them in the order
+/// There are as many slots as the first prime from the least power of two that is at least 65,536 and 100 per endpoint: 65,537 up to 655
+/// endpoints. So the number changes where that of the endpoints passes a doubling, which moves nearly every key, and not before. Endpoint `i` prefers them in the order
 /// `(offset + j * skip) mod slots`, `offset` and `skip` from draws 0 and 1 of its hash, and the endpoints take turns, each time its best slot that
 /// is still free. The turns come in rounds: the heaviest has one in each, another has its turn number `k` in round `k * heaviest / its weight`;
 /// in a round they follow their hashes.
@@ -36,7 +37,7 @@ impl Maglev {
     /// For these endpoints.
     #[must_use]
     pub fn new(members: &[Member]) -> Self {
-        let size = prime_from((members.len() as u64 * SLOTS_PER_ENDPOINT).max(SLOTS));
+        let size = prime_from((members.len() as u64 * SLOTS_PER_ENDPOINT).max(SLOTS).next_power_of_two());
         let mut sorted = members.to_vec();
         sorted.sort_unstable_by_key(|member| (member.hash, member.index));
         let heaviest = members.iter().map(|member| u64::from(member.units)).max().unwrap_or(0);
@@ -107,7 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_table_grows_by_doubling() {
+        let slots = |count: u32| {
+            let members: Vec<Member> = (0..count).map(|index| Member { index, units: 1, hash: draw(1, u64::from(index)) }).collect();
+            Maglev::new(&members).slots.len()
+        };
+        assert_eq!([1, 655, 656, 1310, 1311].map(slots), [65_537, 65_537, 131_101, 131_101, 262_147]);
+        assert_eq!(slots(0), 0);
+    }
+
+    #[test]
     fn the_sizes_of_tables_are_primes() {
-        assert_eq!([65_537, 65_538, 1_000_000].map(prime_from), [65_537, 65_539, 1_000_003]);
+        assert_eq!([65_536, 65_538, 1_000_000].map(prime_from), [65_537, 65_539, 1_000_003]);
     }
 }

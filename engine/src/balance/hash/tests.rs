@@ -52,7 +52,7 @@ fn keys_are_shared_in_proportion_to_the_weights() {
 #[test]
 fn few_keys_move_when_an_endpoint_leaves_or_another_comes() {
     for (kind, bound) in [(Kind::Maglev, 0.05), (Kind::Ring, 0.05), (Kind::Rendezvous, 0.005)] {
-        for n in [3, 10, 100] {
+        for n in [3, 10, 100, 700] {
             let before = homes(&table(kind, None, 0..n, |_| 1000), |_| true);
             let after = homes(&table(kind, None, 1..n, |_| 1000), |_| true);
             let moved = before.iter().zip(&after).filter(|(before, after)| **before != **after + 1).count() as f64 / KEYS as f64;

@@ -26,7 +26,7 @@ RING_POINTS: Final = 320
 MOST_RING_POINTS: Final = 2**21
 RING_WALK: Final = 1024
 """Points that a key passes by before it goes elsewhere."""
-MAGLEV_SLOTS: Final = 65_537
+MAGLEV_SLOTS: Final = 2**16
 MAGLEV_SLOTS_PER_ENDPOINT: Final = 100
 MAGLEV_TRIES: Final = 16
 """Other slots that a key tries when its own may not be picked."""
@@ -110,14 +110,16 @@ class Ring:
 class Maglev:
     """A table of slots, each with an endpoint; a key belongs to a slot.
 
-    There are as many slots as the first prime that is at least 65,537 and 100 per endpoint. An endpoint prefers them in the order
+    There are as many slots as the first prime from the least power of two that is at least 65,536 and 100 per endpoint: 65,537 up to 655
+    endpoints. So the number changes where that of the endpoints passes a doubling, and not before. An endpoint prefers them in the order
     `(offset + j * skip) mod slots`, with `offset` and `skip` from draws 0 and 1 of its hash, and the endpoints take turns, each time the
     best slot that is still free. The turns come in rounds: the heaviest has one in each, another has its turn number `k` in round
     `k * heaviest // its weight`; in a round they follow their hashes.
     """
 
     def __init__(self, of: Sequence[Member]) -> None:
-        self.size = _prime_from(max(MAGLEV_SLOTS, MAGLEV_SLOTS_PER_ENDPOINT * len(of)))
+        least = max(MAGLEV_SLOTS, MAGLEV_SLOTS_PER_ENDPOINT * len(of))
+        self.size = _prime_from(1 << (least - 1).bit_length())
         self.slots = self._filled(of) if of else []
 
     def _filled(self, of: Sequence[Member]) -> list[int]:
