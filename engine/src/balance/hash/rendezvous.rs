@@ -1,5 +1,5 @@
-//! Highest random weight: Thaler and Ravishankar, "Using name-based mappings to increase hit rates" (1998); for weights Mosharaf and others,
-//! with the logarithm.
+//! Highest random weight: Thaler and Ravishankar, "Using name-based mappings to increase hit rates" (1998); with weights by the logarithm of
+//! Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005).
 
 use super::Member;
 use crate::balance::draw::mix64;

@@ -4,7 +4,8 @@ A key and the endpoints' ids enter by XXH64 with the pool's seed, so that a tabl
 Weights are counted in thousandths (`structural.units`); an endpoint of weight 0 is in no table.
 
 Sources: Karger et al., "Consistent hashing and random trees" (1997); Eisenbud et al., "Maglev" (NSDI 2016); Thaler and Ravishankar, "Using
-name-based mappings to increase hit rates" (1998); Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads" (2018).
+name-based mappings to increase hit rates" (1998), with weights by Schindelhauer and Schomaker, "Weighted distributed hash tables" (2005);
+Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads" (2018).
 """
 
 from __future__ import annotations
