@@ -10,6 +10,8 @@ use pyo3::exceptions::{PyException, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+mod picks;
+
 /// Serves the engine alone: it gives memory back that a burst of connections needed, and is quicker than the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -139,5 +141,6 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("EngineError", module.py().get_type::<EngineError>())?;
     module.add("BindError", module.py().get_type::<BindError>())?;
     module.add_class::<Engine>()?;
+    module.add_function(wrap_pyfunction!(picks::picks, module)?)?;
     module.add_function(wrap_pyfunction!(causes, module)?)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use crate::balance::slot::{Shelf, Slot};
 use crate::failover::reflex::Reflex;
 use crate::record::{Histogram, StatusCounters};
 use crate::snapshot::EndpointSpec;
@@ -10,10 +11,9 @@ use crate::upstream::idle::Idle;
 use crate::upstream::target::Target;
 
 /// What is counted of an endpoint, over all threads and for as long as its identity lives.
-#[derive(Default)]
 pub struct EndpointState {
-    /// Exchanges on it now.
-    pub inflight: AtomicU32,
+    /// Its place in the pool's columns: what policies read.
+    pub slot: Arc<Slot>,
     /// Exchanges begun.
     pub requests: AtomicU64,
     /// Attempts that failed.
@@ -30,6 +30,28 @@ pub struct EndpointState {
     pub answered: AtomicBool,
     /// Its latest failures in a row.
     pub reflex: Reflex,
+}
+
+impl EndpointState {
+    fn new(slot: Arc<Slot>) -> Self {
+        Self {
+            slot,
+            requests: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            responses: StatusCounters::default(),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            latency: Histogram::default(),
+            answered: AtomicBool::new(false),
+            reflex: Reflex::default(),
+        }
+    }
+
+    /// Exchanges on it now.
+    #[must_use]
+    pub fn inflight(&self) -> &AtomicU32 {
+        self.slot.inflight()
+    }
 }
 
 /// An endpoint as one snapshot has it; its state and connections are shared with the snapshots before.
@@ -51,7 +73,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Builds it for a new snapshot, taking over what the same identity had in the last one.
-    pub(crate) fn build(spec: &EndpointSpec, previous: Option<&Self>, threads: usize) -> Result<Self, String> {
+    pub(crate) fn build(spec: &EndpointSpec, previous: Option<&Self>, threads: usize, shelf: &Arc<Shelf>) -> Result<Self, String> {
         let target = match &spec.target {
             Some(text) => Some(Target::parse(text).ok_or_else(|| format!("endpoint {}: {text:?} is no address to connect to", spec.id))?),
             None => None,
@@ -59,18 +81,18 @@ impl Endpoint {
         // Connections belong to the address, counts to the identity.
         let idle =
             previous.filter(|known| known.target == target).map_or_else(|| Arc::new(Idle::new(threads)), |known| Arc::clone(&known.idle));
-        let state = previous.map_or_else(Arc::default, |known| Arc::clone(&known.state));
+        let state = previous.map_or_else(|| Arc::new(EndpointState::new(shelf.slot())), |known| Arc::clone(&known.state));
         Ok(Self { id: spec.id.as_str().into(), address: spec.address.as_str().into(), target, weight: spec.weight, state, idle })
     }
 
-    /// Takes one more exchange on, unless `most` are running.
+    /// Takes one more exchange on, unless `most` are running; says how many there are then.
     #[must_use]
-    pub fn try_begin(&self, most: u32) -> bool {
-        let inflight = &self.state.inflight;
+    pub fn try_begin(&self, most: u32) -> Option<u32> {
+        let inflight = self.state.inflight();
         if most == u32::MAX {
-            inflight.fetch_add(1, Ordering::Relaxed);
-            return true;
+            return Some(inflight.fetch_add(1, Ordering::Relaxed) + 1);
         }
-        inflight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < most).then_some(count + 1)).is_ok()
+        let begun = inflight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| (count < most).then_some(count + 1));
+        begun.ok().map(|before| before + 1)
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use crate::balance::policy::PolicySpec;
+
 /// All that the engine serves by, numbered by control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -225,18 +227,6 @@ pub enum HostSpec {
     Endpoint,
     /// This name.
     Fixed(String),
-}
-
-/// A structural policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicySpec {
-    /// Smooth, in proportion to the weights; plain round robin where they are equal.
-    WeightedRoundRobin,
-    /// Independent draws in proportion to the weights.
-    WeightedRandom,
-    /// Independent draws, all alike.
-    Random,
 }
 
 /// One server of a pool.

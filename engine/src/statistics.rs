@@ -164,7 +164,7 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> EndpointStatistics {
         requests: state.requests.load(Ordering::Relaxed),
         failures: state.failures.load(Ordering::Relaxed),
         consecutive_failures: state.reflex.failures(),
-        inflight: state.inflight.load(Ordering::Relaxed),
+        inflight: state.inflight().load(Ordering::Relaxed),
         connections: EndpointConnections { open: endpoint.idle.open(), idle: endpoint.idle.idle() },
         responses: state.responses.snapshot(),
         bytes: Bytes { sent: state.sent.load(Ordering::Relaxed), received: state.received.load(Ordering::Relaxed) },

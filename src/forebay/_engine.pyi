@@ -1,9 +1,9 @@
 """The native engine, as Python sees it. This module is the only border; see ARCHITECTURE.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, final
 
-__all__ = ["BindError", "Engine", "EngineError", "__version__", "causes"]
+__all__ = ["BindError", "Engine", "EngineError", "__version__", "causes", "picks"]
 
 __version__: str
 
@@ -49,3 +49,17 @@ class Engine:
 
 def causes() -> Sequence[dict[str, Any]]:
     """The catalogue of causes: keys `cause origin phase status error meaning remedy`, in the engine's order."""
+
+def picks(
+    policy: bytes,
+    endpoints: Sequence[tuple[str, float]],
+    columns: Mapping[str, Sequence[float]],
+    eligible: Sequence[bool],
+    seed: int,
+    turn: int,
+    count: int,
+    key: int | None,
+) -> list[int | None]:
+    """The indices of `count` picks in a row by a policy (its wire form in JSON), on a state that stays as it is; None where nobody is
+    eligible. See `forebay.balance.reference.picks`, which it equals. Raises EngineError for a policy that makes no sense.
+    """

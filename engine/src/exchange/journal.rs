@@ -98,6 +98,12 @@ pub struct Journal<'t> {
 }
 
 impl<'t> Journal<'t> {
+    /// The client's address as text.
+    #[must_use]
+    pub fn client_ip(&self) -> String {
+        self.ip.map_or_else(|| self.client.text.clone(), |ip| ip.to_string())
+    }
+
     /// Opens the account of a request. `ip` is the client's address where it is not the peer's.
     #[must_use]
     pub fn open(thread: &'t Thread, head: &RequestHead, client: &'t Client, ip: Option<IpAddr>) -> Self {

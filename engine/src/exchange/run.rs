@@ -113,6 +113,7 @@ impl<T: Transport> Stage<'_, T> {
         let total = limits.total_timeout.map(|limit| journal.started + limit);
         let upgrade =
             front.request().upgrade().is_some_and(|token| self.upgrades.iter().any(|known| token.eq_ignore_ascii_case(known.as_bytes())));
+        let key = pool.key(front.request(), || journal.client_ip());
         let mut attempts = Attempts {
             thread: self.thread,
             transport: self.transport,
@@ -121,6 +122,7 @@ impl<T: Transport> Stage<'_, T> {
             client: self.client,
             upgrade,
             total,
+            key,
         };
         let mut answered = match attempts.run(front, journal).await {
             Ok(answered) => answered,

@@ -22,7 +22,7 @@ use crate::exchange::client::Client;
 use crate::exchange::forward::Outgoing;
 use crate::exchange::journal::Journal;
 use crate::exchange::{Back, Front, OpenLimits, Transport};
-use crate::pool::{Lease, Pool, Unpicked};
+use crate::pool::{Ask, Lease, Pool, Unpicked};
 use crate::record::{Cause, Origin};
 use crate::route::Route;
 use crate::server::thread::Thread;
@@ -43,6 +43,8 @@ pub struct Attempts<'a, 't, T> {
     pub upgrade: bool,
     /// Ends the whole exchange.
     pub total: Option<Instant>,
+    /// The hash of the request's key, where the policy has one.
+    pub key: Option<u64>,
 }
 
 /// An endpoint that answered: its connection holds a final response head.
@@ -107,8 +109,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
             journal.attempted(&endpoint, Some(failed.cause), took);
             journal.cause = Some(failed.cause);
             if failed.cause.origin() == Origin::Upstream {
-                endpoint.state.failures.fetch_add(1, Ordering::Relaxed);
-                endpoint.state.reflex.failure(failed.cause, self.thread.shared().now());
+                self.pool.failed(&endpoint, failed.cause, self.thread.shared().now());
             }
             tried.push(Arc::clone(&endpoint.id));
             let repeatable = failed.unsent || (idempotent && upload.is_whole() && failed.early);
@@ -138,7 +139,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
         timer: &mut Timer,
     ) -> Result<Lease, Cause> {
         let now = || self.thread.shared().now();
-        match self.pool.pick(tried, now) {
+        let ask = Ask { tried, key: self.key };
+        match self.pool.pick(&ask, now) {
             Ok(lease) => return Ok(lease),
             Err(Unpicked::Full) => {}
             Err(unpicked) => return Err(unpicked.cause()),
@@ -149,7 +151,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         let mut place = queue.join(size, false, tried).ok_or(Cause::QueueFull)?;
         loop {
             // Whatever became free between the pick and joining is not announced again.
-            if let Ok(lease) = self.pool.pick(tried, || self.thread.shared().now()) {
+            if let Ok(lease) = self.pool.pick(&ask, || self.thread.shared().now()) {
                 return Ok(lease);
             }
             match self.wait(front, journal, &place, until, timer).await? {

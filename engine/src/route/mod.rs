@@ -11,7 +11,7 @@ mod error;
 mod escape;
 mod index;
 mod pattern;
-mod query;
+pub mod query;
 mod redirect;
 mod rewrite;
 mod rule;

@@ -14,6 +14,16 @@ pub(super) fn any(query: &[u8], name: &[u8], mut test: impl FnMut(&[u8]) -> bool
     })
 }
 
+/// What `read` makes of the first value of a parameter called `name`.
+pub fn first<T>(query: &[u8], name: &[u8], mut read: impl FnMut(&[u8]) -> T) -> Option<T> {
+    let mut found = None;
+    any(query, name, |value| {
+        found = Some(read(value));
+        true
+    });
+    found
+}
+
 fn decoded(raw: &[u8], mut test: impl FnMut(&[u8]) -> bool) -> bool {
     if memchr::memchr2(b'%', b'+', raw).is_none() {
         return test(raw);

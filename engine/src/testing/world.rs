@@ -238,7 +238,7 @@ impl World {
         let pool = self.pool();
         assert_eq!(pool.state.queue.waiting(), 0, "somebody still waits");
         for endpoint in &pool.endpoints {
-            assert_eq!(endpoint.state.inflight.load(Ordering::SeqCst), 0, "{} is still held", endpoint.id);
+            assert_eq!(endpoint.state.inflight().load(Ordering::SeqCst), 0, "{} is still held", endpoint.id);
         }
         self.cut().await;
         self.thread.flush_log();

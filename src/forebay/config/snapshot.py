@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from forebay.balance import Policy
 from forebay.config.pools import Endpoint, Pool
 from forebay.config.routes import HeaderEdits, Match, Route
 from forebay.config.schema import GatewayConfig, Limits, Listener
@@ -136,7 +135,7 @@ def _edits(edits: HeaderEdits) -> Json:
 
 def _pool(name: str, pool: Pool, resolved: Resolved) -> Json:
     return {
-        "policy": wire(pool.balance),
+        "policy": pool.balance.spec,
         "seed": seed(name),
         "endpoints": _unique(each for endpoint in pool.endpoints for each in _endpoints(endpoint, resolved)),
         "host": pool.host if pool.host in {"client", "endpoint"} else {"fixed": pool.host},
@@ -146,11 +145,6 @@ def _pool(name: str, pool: Pool, resolved: Resolved) -> Json:
         "queue": pool.queue.model_dump(),
         "retry": pool.retry.model_dump(),
     }
-
-
-def wire(policy: Policy) -> str | Json:
-    """What the engine is told of a policy: its `spec`, or its name alone where that is all that the engine's `PolicySpec` wants."""
-    return policy.kind if policy.kind in {"weighted_round_robin", "weighted_random", "random"} else policy.spec
 
 
 def _endpoints(endpoint: Endpoint, resolved: Resolved) -> Iterator[Json]:

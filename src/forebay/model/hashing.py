@@ -46,9 +46,11 @@ def ring_peak(servers: int, points: int = RING_POINTS) -> float:
 
 
 def maglev_slots(servers: int) -> int:
-    """How many slots Forebay's maglev table has for so many servers: the first prime from 65,537 or from a hundred for each server."""
+    """How many slots Forebay's maglev table has for so many servers: the first prime from the least power of two that is at
+    least 65,536 and a hundred for each server.
+    """
     check_whole("servers", servers)
-    least = max(MAGLEV_SLOTS, MAGLEV_SLOTS_PER_ENDPOINT * servers)
+    least = 1 << (max(MAGLEV_SLOTS, MAGLEV_SLOTS_PER_ENDPOINT * servers) - 1).bit_length()
     return next(number for number in count(least) if all(number % divisor for divisor in range(2, math.isqrt(number) + 1)))
 
 

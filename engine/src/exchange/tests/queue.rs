@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use proptest::prelude::*;
 
 use crate::failover::reflex::FAILURES;
+use crate::pool::Ask;
 use crate::record::Cause;
 use crate::snapshot::SnapshotSpec;
 use crate::testing::world::{Manner, USUAL, app, attempts};
@@ -176,7 +177,7 @@ fn an_endpoint_whose_pause_ends_serves_those_who_wait_for_another() {
         });
         let endpoint = std::sync::Arc::clone(&world.pool().endpoints[0]);
         for _ in 0..FAILURES {
-            endpoint.state.reflex.failure(Cause::ConnectRefused, world.thread.shared().now());
+            world.pool().failed(&endpoint, Cause::ConnectRefused, world.thread.shared().now());
         }
         let mut first = world.asks(GET).await;
         let mut b = world.accept().await;
@@ -270,7 +271,7 @@ fn a_lowered_cap_holds_for_those_who_wait() {
             server.send(DONE).await;
             settle().await;
         }
-        assert_eq!(endpoint.state.inflight.load(Ordering::SeqCst), 1, "the old cap is not handed on");
+        assert_eq!(endpoint.state.inflight().load(Ordering::SeqCst), 1, "the old cap is not handed on");
         assert_eq!(waiting(&world), 3);
         drop(clients);
         settle().await;
@@ -287,7 +288,7 @@ fn nobody_is_left_waiting_beside_a_place_that_became_free_meanwhile() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..5000 {
-                let lease = pool.pick(&[], || 0).ok().unwrap();
+                let lease = pool.pick(&Ask::default(), || 0).ok().unwrap();
                 turns.wait();
                 drop(lease);
                 turns.wait();
@@ -297,7 +298,7 @@ fn nobody_is_left_waiting_beside_a_place_that_became_free_meanwhile() {
         for turn in 0..5000 {
             turns.wait();
             let place = queue.join(1, false, &[]).unwrap();
-            let picked = pool.pick(&[], || 0);
+            let picked = pool.pick(&Ask::default(), || 0);
             turns.wait();
             let called = place.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
             assert!(picked.is_ok() || matches!(called, std::task::Poll::Ready(Some(_))), "nobody told it of the place, in turn {turn}");
@@ -356,7 +357,7 @@ async fn story(cap: u32, size: u32, endpoints: usize, steps: Vec<Step>) {
         }
         let pool = world.pool();
         for endpoint in &pool.endpoints {
-            assert!(endpoint.state.inflight.load(Ordering::SeqCst) <= cap, "over its cap");
+            assert!(endpoint.state.inflight().load(Ordering::SeqCst) <= cap, "over its cap");
         }
         assert!(pool.state.queue.waiting() <= size as usize + 1);
     }

@@ -1,0 +1,69 @@
+//! One exchange's hold on an endpoint.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Pool;
+use crate::endpoint::Endpoint;
+
+/// One exchange's hold on an endpoint; given back when dropped, to whoever waits for it.
+pub struct Lease {
+    /// `None` once given back.
+    pub(super) pool: Option<Arc<Pool>>,
+    pub(super) endpoint: Arc<Endpoint>,
+    /// The endpoint's place in the pool.
+    pub(super) index: usize,
+    /// Exchanges on the endpoint when this one was taken on, itself included.
+    pub(super) inflight: u32,
+}
+
+impl Lease {
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// Exchanges on the endpoint when this one was taken on, itself included.
+    #[must_use]
+    pub fn inflight(&self) -> u32 {
+        self.inflight
+    }
+
+    /// The endpoint's place in the pool.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Gives the place back without calling anybody up for it.
+    pub(super) fn give_back(mut self) {
+        if self.pool.take().is_some() {
+            self.endpoint.state.inflight().fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(pool) = self.pool.take() else { return };
+        let (endpoint, index, cap) = (&self.endpoint, self.index, pool.cap);
+        let inflight = endpoint.state.inflight();
+        let queue = Arc::clone(&pool.state.queue);
+        let again = |inflight| Self { pool: Some(pool), endpoint: Arc::clone(endpoint), index, inflight };
+        if cap != u32::MAX && queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
+            queue.hand_over(&endpoint.id, |wanted| {
+                if !wanted {
+                    inflight.fetch_sub(1, Ordering::SeqCst);
+                }
+                wanted.then(|| again(inflight.load(Ordering::Relaxed)))
+            });
+            return;
+        }
+        inflight.fetch_sub(1, Ordering::SeqCst);
+        // Who joined meanwhile may have seen no room just before, and hears of this place from nobody else.
+        if cap != u32::MAX && queue.waiting() > 0 {
+            queue.hand_over(&endpoint.id, |wanted| wanted.then(|| endpoint.try_begin(cap)).flatten().map(again));
+        }
+    }
+}

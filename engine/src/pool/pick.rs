@@ -1,0 +1,132 @@
+//! Picking: who is eligible, which of them the policy wants, and the hold on it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Lease, Pool, Unpicked};
+use crate::balance::columns::Moment;
+use crate::balance::draw::Occasion;
+use crate::balance::view::{Eligible, Masked};
+use crate::endpoint::Endpoint;
+
+/// What one request asks of a pool.
+#[derive(Clone, Copy, Default)]
+pub struct Ask<'a> {
+    /// Endpoints that it was sent to already.
+    pub tried: &'a [Arc<str>],
+    /// The hash of its key, where the policy has one.
+    pub key: Option<u64>,
+}
+
+impl<'a> Ask<'a> {
+    /// Of a request without a key.
+    #[must_use]
+    pub fn without_key(tried: &'a [Arc<str>]) -> Self {
+        Self { tried, key: None }
+    }
+}
+
+impl Pool {
+    /// Picks an endpoint that was not tried and takes an exchange on for it; `now` reads the engine's clock.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn pick(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Result<Lease, Unpicked> {
+        let turn = self.state.turn.fetch_add(1, Ordering::Relaxed);
+        let occasion = Occasion { seed: self.spec.seed, turn, key: ask.key };
+        let untried = |index: usize| self.endpoint(index).is_some_and(|endpoint| !ask.tried.iter().any(|id| **id == *endpoint.id));
+        let tried = !ask.tried.is_empty();
+        let usable = self.those(tried.then_some(untried));
+        let troubled = self.state.is_troubled(now);
+        if !troubled {
+            return self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) });
+        }
+        let passes = |index: usize| {
+            self.endpoint(index).is_some_and(|endpoint| !endpoint.state.reflex.is_passed_over(now)) && (!tried || untried(index))
+        };
+        match self.lease(occasion, now, &self.those(Some(passes))) {
+            Ok(lease) => Ok(lease),
+            // A full endpoint that works is worth waiting for; a failing one is not worth trying before it.
+            Err(true) => Err(Unpicked::Full),
+            // All are passed over: try them all the same.
+            Err(false) => {
+                self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) })
+            }
+        }
+    }
+
+    fn endpoint(&self, index: usize) -> Option<&Arc<Endpoint>> {
+        self.endpoints.get(index)
+    }
+
+    /// Those with an address and a weight, as far as `check` agrees where there is one.
+    fn those<F: Fn(usize) -> bool>(&self, check: Option<F>) -> Masked<'_, F> {
+        Masked { masks: &self.usable, check }
+    }
+
+    /// The policy's choice among those eligible that have room. The error says whether any was eligible.
+    fn lease(self: &Arc<Self>, occasion: Occasion, now: impl Fn() -> u64, eligible: &impl Eligible) -> Result<Lease, bool> {
+        let seconds = if self.policy.reads_age() { now() as f64 / 1000.0 } else { 0.0 };
+        let moment = Moment { columns: &self.columns, weights: &self.weights, now: seconds };
+        if self.cap == u32::MAX {
+            return self.policy.pick(&moment, occasion, eligible).and_then(|picked| self.hold(picked)).ok_or(false);
+        }
+        let has_room =
+            |index: usize| self.endpoint(index).is_some_and(|endpoint| endpoint.state.inflight().load(Ordering::SeqCst) < self.cap);
+        let both = |index: usize| eligible.has(index) && has_room(index);
+        // Another thread may take the last place first: look again, as often as there are endpoints to lose.
+        for _ in 0..=self.endpoints.len() {
+            let Some(picked) = self.policy.pick(&moment, occasion, &both) else { break };
+            if let Some(lease) = self.hold(picked) {
+                return Ok(lease);
+            }
+        }
+        Err((0..self.endpoints.len()).any(|index| eligible.has(index)))
+    }
+
+    /// Takes an exchange on for what was picked, and uses the turns up that were passed by.
+    fn hold(self: &Arc<Self>, (index, passed): (usize, u64)) -> Option<Lease> {
+        let endpoint = self.endpoint(index)?;
+        let inflight = endpoint.try_begin(self.cap)?;
+        if passed > 0 {
+            self.state.turn.fetch_add(passed, Ordering::Relaxed);
+        }
+        Some(Lease { pool: Some(Arc::clone(self)), endpoint: Arc::clone(endpoint), index, inflight })
+    }
+
+    fn unpicked(&self, tried: &[Arc<str>]) -> Unpicked {
+        let mut weighted = self.endpoints.iter().filter(|endpoint| endpoint.weight > 0).peekable();
+        if weighted.peek().is_none() {
+            Unpicked::Empty
+        } else if weighted.all(|endpoint| endpoint.target.is_none()) {
+            Unpicked::Unresolved
+        } else if tried.is_empty() {
+            Unpicked::Empty
+        } else {
+            Unpicked::Tried
+        }
+    }
+
+    /// Takes over a lease that was handed over, perhaps from the pool of an earlier snapshot. What this pool would not have given is
+    /// given back: its endpoint is gone, is passed over, or has a lower cap now.
+    #[must_use]
+    pub fn adopt(self: &Arc<Self>, mut lease: Lease, now: impl FnOnce() -> u64) -> Option<Lease> {
+        if !lease.pool.as_ref().is_some_and(|pool| Arc::ptr_eq(pool, self)) {
+            let same = |(_, endpoint): &(usize, &Arc<Endpoint>)| Arc::ptr_eq(&endpoint.state, &lease.endpoint.state);
+            let Some((index, endpoint)) = self.endpoints.iter().enumerate().find(same) else {
+                lease.give_back();
+                return None;
+            };
+            lease.index = index;
+            lease.endpoint = Arc::clone(endpoint);
+            lease.pool = Some(Arc::clone(self));
+        }
+        let Endpoint { target, weight, state, .. } = &**lease.endpoint();
+        if target.is_some() && *weight > 0 && state.inflight().load(Ordering::SeqCst) <= self.cap && !state.reflex.is_passed_over(now) {
+            return Some(lease);
+        }
+        lease.give_back();
+        None
+    }
+}

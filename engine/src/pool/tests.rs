@@ -1,0 +1,123 @@
+//! Pools without any network.
+
+use super::*;
+use crate::failover::reflex::PAUSE;
+use crate::snapshot::{EndpointSpec, PolicySpec, QueueSpec, RetrySpec};
+
+pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
+    PoolSpec {
+        policy: PolicySpec::WeightedRoundRobin,
+        seed: 1,
+        endpoints: endpoints
+            .iter()
+            .map(|(address, weight)| EndpointSpec {
+                id: (*address).into(),
+                address: (*address).into(),
+                target: (!address.contains("example")).then(|| (*address).into()),
+                weight: *weight,
+            })
+            .collect(),
+        host: HostSpec::Client,
+        connect_timeout: Duration::from_secs(1),
+        max_connections: None,
+        max_inflight: cap,
+        queue: QueueSpec { size: 10, timeout: Duration::from_secs(1) },
+        retry: RetrySpec { attempts: 3, replay_buffer: 65_536 },
+    }
+}
+
+fn pool(endpoints: &[(&str, u32)], cap: Option<u32>) -> Arc<Pool> {
+    Arc::new(Pool::build("app", spec(endpoints, cap), None, 1).unwrap())
+}
+
+const THREE: [(&str, u32); 3] = [("127.0.0.1:1", 1), ("127.0.0.1:2", 1), ("127.0.0.1:3", 1)];
+
+#[test]
+fn an_endpoint_tried_is_not_picked_again() {
+    let pool = pool(&THREE, None);
+    let mut tried = Vec::new();
+    for _ in 0..3 {
+        let lease = pool.pick(&Ask::without_key(&tried), || 0).ok().unwrap();
+        assert!(!tried.contains(&lease.endpoint().id));
+        tried.push(Arc::clone(&lease.endpoint().id));
+    }
+    assert_eq!(pool.pick(&Ask::without_key(&tried), || 0).err(), Some(Unpicked::Tried));
+}
+
+#[test]
+fn a_failing_endpoint_is_passed_over_while_another_serves() {
+    let pool = pool(&THREE, None);
+    for endpoint in &pool.endpoints[..2] {
+        for _ in 0..3 {
+            pool.failed(endpoint, Cause::ConnectRefused, 0);
+        }
+    }
+    for _ in 0..6 {
+        assert_eq!(&*pool.pick(&Ask::default(), || 10).ok().unwrap().endpoint().id, "127.0.0.1:3");
+    }
+    let tried = [Arc::clone(&pool.endpoints[2].id)];
+    assert!(pool.pick(&Ask::without_key(&tried), || 10).is_ok(), "rather a failing one than none");
+    let later = PAUSE.as_millis() as u64;
+    let ids: std::collections::HashSet<_> = (0..3).map(|_| Arc::clone(&pool.pick(&Ask::default(), || later).ok().unwrap().endpoint().id)).collect();
+    assert_eq!(ids.len(), 3);
+}
+
+#[test]
+fn a_lease_counts_while_it_is_held() {
+    let pool = pool(&THREE[..1], Some(2));
+    let first = pool.pick(&Ask::default(), || 0).ok().unwrap();
+    let second = pool.pick(&Ask::default(), || 0).ok().unwrap();
+    assert_eq!(pool.pick(&Ask::default(), || 0).err(), Some(Unpicked::Full));
+    drop(first);
+    assert!(pool.pick(&Ask::default(), || 0).is_ok());
+    drop(second);
+    assert_eq!(pool.endpoints[0].state.inflight().load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_free_place_goes_to_the_first_who_waits() {
+    let pool = pool(&THREE[..1], Some(1));
+    let held = pool.pick(&Ask::default(), || 0).ok().unwrap();
+    let first = pool.state.queue.join(10, false, &[]).unwrap();
+    let second = pool.state.queue.join(10, false, &[]).unwrap();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(first.poll(&mut cx).is_pending());
+    drop(held);
+    assert_eq!(pool.pick(&Ask::default(), || 0).err(), Some(Unpicked::Full), "nobody overtakes");
+    assert!(second.poll(&mut cx).is_pending());
+    let std::task::Poll::Ready(Some(lease)) = first.poll(&mut cx) else { panic!("the first is called up") };
+    drop(first);
+    drop(lease);
+    assert!(matches!(second.poll(&mut cx), std::task::Poll::Ready(Some(_))));
+}
+
+#[test]
+fn a_place_given_to_one_who_left_goes_on_to_the_next() {
+    let pool = pool(&THREE[..1], Some(1));
+    let held = pool.pick(&Ask::default(), || 0).ok().unwrap();
+    let first = pool.state.queue.join(10, false, &[]).unwrap();
+    let second = pool.state.queue.join(10, false, &[]).unwrap();
+    drop(held);
+    drop(first);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(matches!(second.poll(&mut cx), std::task::Poll::Ready(Some(_))));
+    assert!(pool.state.queue.join(0, false, &[]).is_none(), "a full queue refuses");
+}
+
+#[test]
+fn why_nothing_can_be_picked_is_told() {
+    assert_eq!(pool(&[], None).pick(&Ask::default(), || 0).err(), Some(Unpicked::Empty));
+    assert_eq!(pool(&[("127.0.0.1:1", 0)], None).pick(&Ask::default(), || 0).err(), Some(Unpicked::Empty));
+    assert_eq!(pool(&[("a.example:1", 1)], None).pick(&Ask::default(), || 0).err(), Some(Unpicked::Unresolved));
+}
+
+#[test]
+fn an_identity_keeps_its_counts_and_an_address_its_connections() {
+    let old = pool(&THREE, None);
+    let mut spec = spec(&THREE[1..], None);
+    spec.endpoints[0].target = Some("127.0.0.1:9".into());
+    let new = Pool::build("app", spec, Some(&old), 1).unwrap();
+    assert!(Arc::ptr_eq(&new.endpoints[0].state, &old.endpoints[1].state));
+    assert!(!Arc::ptr_eq(&new.endpoints[0].idle, &old.endpoints[1].idle));
+    assert!(Arc::ptr_eq(&new.endpoints[1].idle, &old.endpoints[2].idle));
+}
