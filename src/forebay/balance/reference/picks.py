@@ -18,7 +18,7 @@ class State:
 
     Attributes:
         endpoints: id and effective weight of each, in declared order.
-        columns: the values of each field that a policy reads, one per endpoint.
+        columns: the values of each field that a policy reads, one per endpoint; where missing, zeros.
         eligible: whether each may be picked.
     """
 
@@ -52,12 +52,15 @@ def picks(  # noqa: PLR0913, PLR0917 - the same as the engine's
     Args:
         policy: the wire form of a policy.
         endpoints: id and effective weight of each.
-        columns: the values of each field that the policy reads, one per endpoint.
+        columns: the values of each field that the policy reads, one per endpoint; a column that is missing is all zeros, and `weight` is
+            that of the endpoints.
         eligible: whether each may be picked; an endpoint of weight 0 never may.
         seed: the pool's, 64 bits.
         turn: the number of the first pick, 64 bits; each uses up its own and those that it passes by.
         count: how many picks.
         key: the hash of the requests' key, 64 bits, or None without one.
+
+    Raises Malformed for an expression that is none, ValueError for a policy of an unknown kind.
     """
     able = [allowed and weight > 0 for allowed, (_, weight) in zip(eligible, endpoints, strict=True)]
     state = State(endpoints, columns, able)
@@ -103,8 +106,9 @@ def _without_turns(policy: Mapping[str, Any], state: State, occasion: Occasion) 
 def _by_score(policy: Mapping[str, Any], state: State, occasion: Occasion) -> int | None:
     expression = from_wire(policy["expression"])
     rule = score.Rule(policy["order"], policy["choices"], policy["ties"])
+    columns = {**state.columns, "weight": state.weights}
 
     def value(index: int) -> float:
-        return expression.value({name: column[index] for name, column in state.columns.items()})
+        return expression.value({name: columns[name][index] if name in columns else 0.0 for name in expression.fields()})
 
     return score.pick(rule, value, state.eligible, occasion)
