@@ -21,7 +21,7 @@ from forebay.config.schema import (
     Route,
 )
 from forebay.control.engine import VERSION as __version__  # noqa: N811 - how a package calls it
-from forebay.errors import ConfigError, ControlError, Fault, ForebayError, ForkError, ListenError
+from forebay.errors import ConfigError, ControlError, Fault, ForebayError, ForkError, ListenError, NoEndpoint
 from forebay.gateway import Gateway, Running, RunningPool
 from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
 
@@ -40,6 +40,7 @@ __all__ = [
     "ListenError",
     "Listener",
     "Match",
+    "NoEndpoint",
     "Pool",
     "PoolStatistics",
     "Queue",

@@ -4,7 +4,8 @@
     ├── ConfigError     what was declared makes no sense; carries every fault at once
     ├── ListenError     an address could not be listened on
     ├── ControlError    a running gateway could not be reached
-    └── ForkError       a running gateway was used in a forked child
+    ├── ForkError       a running gateway was used in a forked child
+    └── NoEndpoint      a balancer has no endpoint to pick
 
 Each says what happened and why in its message, and what to do about it in `hint`.
 """
@@ -80,3 +81,7 @@ class ControlError(ForebayError):
 
 class ForkError(ForebayError):
     """A running gateway was used in a forked child, where its threads do not exist."""
+
+
+class NoEndpoint(ForebayError):  # noqa: N818 - it names what there is not
+    """A `Balancer` has no endpoint to pick; the message says why: all have been tried, or are at their cap."""

@@ -39,7 +39,22 @@ def snapshot(config: GatewayConfig, number: int, resolved: Resolved) -> Json:
         "forwarded": config.forwarded,
         "listeners": [_listener(name, listener) for name, listener in config.all_listeners.items()],
         "routes": [_route(route_id(index, route), route) for index, route in enumerate(config.all_routes)],
-        "pools": {name: _pool(name, pool, resolved) for name, pool in config.pools.items()},
+        "pools": {name: pool_spec(name, pool, resolved) for name, pool in config.pools.items()},
+    }
+
+
+def pool_spec(name: str, pool: Pool, resolved: Resolved) -> Json:
+    """The `PoolSpec` of one pool."""
+    return {
+        "policy": pool.balance.spec,
+        "seed": seed(name),
+        "endpoints": _unique(each for endpoint in pool.endpoints for each in _endpoints(endpoint, resolved)),
+        "host": pool.host if pool.host in {"client", "endpoint"} else {"fixed": pool.host},
+        "connect_timeout": pool.connect_timeout,
+        "max_connections": pool.max_connections,
+        "max_inflight": pool.max_inflight,
+        "queue": pool.queue.model_dump(),
+        "retry": pool.retry.model_dump(),
     }
 
 
@@ -131,20 +146,6 @@ def _action(route: Route) -> Json:
 
 def _edits(edits: HeaderEdits) -> Json:
     return {"set": [list(each) for each in edits.set.items()], "remove": list(edits.remove)}
-
-
-def _pool(name: str, pool: Pool, resolved: Resolved) -> Json:
-    return {
-        "policy": pool.balance.spec,
-        "seed": seed(name),
-        "endpoints": _unique(each for endpoint in pool.endpoints for each in _endpoints(endpoint, resolved)),
-        "host": pool.host if pool.host in {"client", "endpoint"} else {"fixed": pool.host},
-        "connect_timeout": pool.connect_timeout,
-        "max_connections": pool.max_connections,
-        "max_inflight": pool.max_inflight,
-        "queue": pool.queue.model_dump(),
-        "retry": pool.retry.model_dump(),
-    }
 
 
 def _endpoints(endpoint: Endpoint, resolved: Resolved) -> Iterator[Json]:
