@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::expression::{Field, Metrics};
 use super::program::BLOCK;
-use super::slot::{Block, Cells, Column, Slot};
+use super::slot::{Block, Cells, Column, Slot, copy_counts};
 use super::view::View;
 
 /// A reported metric of all slots, by the place of their block.
@@ -73,12 +73,7 @@ impl Columns {
     }
 
     fn fill_inflight(&self, block: usize, out: &mut [f64]) {
-        self.each_run(block, out, |run, out| {
-            let cells = run.block.inflight.get(run.from..).unwrap_or_default();
-            for (out, cell) in out.iter_mut().zip(cells) {
-                *out = f64::from(cell.load(Ordering::Relaxed));
-            }
-        });
+        self.each_run(block, out, |run, out| copy_counts(&run.block.inflight, run.from, out));
     }
 
     fn fill_metric(&self, metric: u16, block: usize, out: &mut [f64]) {

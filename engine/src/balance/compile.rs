@@ -141,13 +141,13 @@ impl Allocation<'_> {
                 continue;
             }
             let Some(step) = self.step(*value) else { continue };
-            // A step may write to where it reads, so its operands' registers are free for its result.
+            // Before its operands' registers are free: a step writes to none that it reads.
+            let register = self.take();
             for operand in value.operands() {
                 if self.needed.get(operand).is_some_and(|last| *last == Some(number)) {
                     self.free(operand);
                 }
             }
-            let register = self.take();
             if let Some(place) = self.registers.get_mut(number) {
                 *place = Some(register);
             }

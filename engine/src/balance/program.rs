@@ -1,24 +1,56 @@
-//! A score as a program for a small machine: each step works on one block of endpoints at a time, so that what a step costs is arithmetic.
+//! A score as a program for a small machine: each step works on a chunk of endpoints at a time, so that what a step costs is arithmetic.
 //!
-//! A register holds one number for each of the 64 endpoints of a block, as rows of eight: a row fits the vector registers of any processor of
-//! the last twenty years, and a block with few endpoints works on few rows. Parts of an expression that occur twice are computed once, parts
+//! A register holds one number for each of the 256 endpoints of a chunk, as rows of eight: a row fits the vector registers of any processor of
+//! the last twenty years, and a chunk with few endpoints works on few rows. Parts of an expression that occur twice are computed once, parts
 //! made of constants when the program is made. Every number has the bits that evaluating the tree, operation by operation, would give.
-
-use std::cell::Cell;
 
 use super::compile::compile;
 use super::expression::{Binary, Expression, Field, Unary};
 use super::number::{either, exp, log, max, min, truth};
 
+/// Endpoints in a block, which is what one mask covers.
+pub const BLOCK: usize = 64;
 /// Endpoints in a row.
 pub const ROW: usize = 8;
-/// Rows of a block.
-pub const ROWS: usize = 8;
-/// Endpoints in a block.
-pub const BLOCK: usize = ROW * ROWS;
+/// Rows of a chunk.
+const ROWS: usize = 32;
+/// Endpoints in a chunk, some whole blocks.
+pub const CHUNK: usize = ROW * ROWS;
 
-/// One number for each of eight endpoints.
-pub type Row = [f64; ROW];
+/// One number for each endpoint of a chunk, row by row.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+pub struct Lanes([[f64; ROW]; ROWS]);
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self([[0.0; ROW]; ROWS])
+    }
+}
+
+impl Lanes {
+    /// The first `rows` rows.
+    #[must_use]
+    pub fn rows(&self, rows: usize) -> &[[f64; ROW]] {
+        self.0.get(..rows).unwrap_or_default()
+    }
+
+    /// The same, to write.
+    pub fn rows_mut(&mut self, rows: usize) -> &mut [[f64; ROW]] {
+        self.0.get_mut(..rows).unwrap_or_default()
+    }
+
+    /// The numbers of the first `rows` rows.
+    #[must_use]
+    pub fn numbers(&self, rows: usize) -> &[f64] {
+        self.rows(rows).as_flattened()
+    }
+
+    /// The same, to write.
+    pub fn numbers_mut(&mut self, rows: usize) -> &mut [f64] {
+        self.rows_mut(rows).as_flattened_mut()
+    }
+}
 
 /// The number of a register.
 pub(super) type Register = u8;
@@ -42,9 +74,19 @@ pub(super) enum Step {
 /// A compiled score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
-    /// Each with the register that its result goes to.
+    /// Each with the register that its result goes to, which is none that it reads. The last one's result is the score.
     steps: Box<[(Step, Register)]>,
     registers: usize,
+}
+
+/// Registers of a program; a step takes out the one that it writes.
+#[derive(Debug, Default)]
+pub struct Memory(Vec<Option<Box<Lanes>>>);
+
+impl Memory {
+    fn get(&self, register: Register) -> Option<&Lanes> {
+        self.0.get(usize::from(register))?.as_deref()
+    }
 }
 
 impl Program {
@@ -61,80 +103,54 @@ impl Program {
         self.steps.iter().any(|(step, _)| *step == Step::Load(field))
     }
 
-    /// How many rows of working memory it takes.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        self.registers * ROWS
+    /// Makes a memory large enough for it.
+    pub fn prepare(&self, memory: &mut Memory) {
+        if memory.0.len() < self.registers {
+            memory.0.resize_with(self.registers, || Some(Box::default()));
+        }
     }
 
-    /// Runs over the first `rows` rows of a block, and returns the rows of the result. `memory` has at least [`Self::memory`] rows, of any
-    /// content; `load` writes a field of the block's endpoints into a slice of `rows * ROW` numbers.
-    pub fn run<'a>(&self, memory: &'a mut [Row], rows: usize, load: impl Fn(Field, &mut [f64])) -> &'a [Row] {
-        for (step, to) in &self.steps {
-            if let Step::Load(field) = step {
-                let start = usize::from(*to) * ROWS;
-                if let Some(register) = memory.get_mut(start..start + rows) {
-                    load(*field, register.as_flattened_mut());
-                }
-            } else {
-                Machine { memory: Cell::from_mut(&mut *memory).as_slice_of_cells(), rows, to: *to }.run(*step);
+    /// Writes the scores of the first `rows` rows of a chunk to `out`. The memory was prepared; `load` writes a field of the chunk's endpoints
+    /// to a slice of `rows * ROW` numbers.
+    pub fn run(&self, memory: &mut Memory, rows: usize, out: &mut Lanes, load: impl Fn(Field, &mut [f64])) {
+        let Some(((last, _), steps)) = self.steps.split_last() else { return };
+        for (step, to) in steps {
+            let Some(mut register) = memory.0.get_mut(usize::from(*to)).and_then(Option::take) else { return };
+            match step {
+                Step::Load(field) => load(*field, register.numbers_mut(rows)),
+                step => step.run(memory, rows, &mut register).unwrap_or_default(),
+            }
+            if let Some(place) = memory.0.get_mut(usize::from(*to)) {
+                *place = Some(register);
             }
         }
-        let start = self.steps.last().map_or(0, |(_, to)| usize::from(*to) * ROWS);
-        memory.get(start..start + rows).unwrap_or_default()
+        match last {
+            Step::Load(field) => load(*field, out.numbers_mut(rows)),
+            step => step.run(memory, rows, out).unwrap_or_default(),
+        }
     }
 }
 
-/// The registers during one step. They are cells because a step may write where it reads: it reads a row before it writes it.
-struct Machine<'a> {
-    memory: &'a [Cell<Row>],
-    rows: usize,
-    to: Register,
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that each operation has its own loop")]
+fn one(out: &mut Lanes, a: &Lanes, rows: usize, operation: impl Fn(f64) -> f64) {
+    for (out, a) in out.numbers_mut(rows).iter_mut().zip(a.numbers(rows)) {
+        *out = operation(*a);
+    }
 }
 
-impl Machine<'_> {
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as part of a step's loop")]
-    fn register(&self, number: Register) -> &[Cell<Row>] {
-        let start = usize::from(number) * ROWS;
-        self.memory.get(start..start + self.rows).unwrap_or_default()
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that each operation has its own loop")]
+fn two(out: &mut Lanes, a: &Lanes, b: &Lanes, rows: usize, operation: impl Fn(f64, f64) -> f64) {
+    for ((out, a), b) in out.numbers_mut(rows).iter_mut().zip(a.numbers(rows)).zip(b.numbers(rows)) {
+        *out = operation(*a, *b);
     }
+}
 
-    fn constant(&self, value: f64) {
-        for to in self.register(self.to) {
-            to.set([value; ROW]);
-        }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "so that each operation has its own loop")]
-    fn one(&self, a: Register, operation: impl Fn(f64) -> f64) {
-        for (to, a) in self.register(self.to).iter().zip(self.register(a)) {
-            to.set(a.get().map(&operation));
-        }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "so that each operation has its own loop")]
-    fn two(&self, a: Register, b: Register, operation: impl Fn(f64, f64) -> f64) {
-        for ((to, a), b) in self.register(self.to).iter().zip(self.register(a)).zip(self.register(b)) {
-            let mut row = a.get();
-            for (a, b) in row.iter_mut().zip(b.get()) {
-                *a = operation(*a, b);
-            }
-            to.set(row);
-        }
-    }
-
-    fn choose(&self, condition: Register, a: Register, b: Register) {
-        let sources = self.register(condition).iter().zip(self.register(a)).zip(self.register(b));
-        for (to, ((condition, a), b)) in self.register(self.to).iter().zip(sources) {
-            let mut row = condition.get();
-            for ((condition, a), b) in row.iter_mut().zip(a.get()).zip(b.get()) {
-                *condition = either(*condition, a, b);
-            }
-            to.set(row);
-        }
+fn choose(out: &mut Lanes, condition: &Lanes, sides: (&Lanes, &Lanes), rows: usize) {
+    let sides = sides.0.numbers(rows).iter().zip(sides.1.numbers(rows));
+    for ((out, condition), (a, b)) in out.numbers_mut(rows).iter_mut().zip(condition.numbers(rows)).zip(sides) {
+        *out = either(*condition, *a, *b);
     }
 }
 
@@ -183,19 +199,31 @@ impl Binary {
     }
 }
 
-impl Machine<'_> {
+impl Step {
+    /// Computes its result; `None` when a register is missing, which a prepared memory has all of.
     #[expect(clippy::float_cmp, reason = "the operation is exact equality")]
-    fn run(&self, step: Step) {
-        match step {
-            Step::Load(_) => {}
-            Step::Constant(value) => self.constant(value),
-            Step::Unary(Unary::Neg, a) => self.one(a, |a| -a),
-            Step::Unary(operation, a) => self.one(a, |a| operation.apply(a)),
-            Step::Binary(operation, a, b) => with_function!(operation, f => self.two(a, b, f)),
-            Step::Right(operation, a, constant) => with_function!(operation, f => self.one(a, |a| f(a, constant))),
-            Step::Left(operation, constant, a) => with_function!(operation, f => self.one(a, |a| f(constant, a))),
-            Step::Where(condition, a, b) => self.choose(condition, a, b),
+    fn run(self, memory: &Memory, rows: usize, out: &mut Lanes) -> Option<()> {
+        let register = |number| memory.get(number);
+        match self {
+            Self::Load(_) => {}
+            Self::Constant(value) => out.numbers_mut(rows).fill(value),
+            Self::Unary(Unary::Neg, a) => one(out, register(a)?, rows, |a| -a),
+            Self::Unary(operation, a) => one(out, register(a)?, rows, |a| operation.apply(a)),
+            Self::Binary(operation, a, b) => {
+                let (a, b) = (register(a)?, register(b)?);
+                with_function!(operation, f => two(out, a, b, rows, f));
+            }
+            Self::Right(operation, a, constant) => {
+                let a = register(a)?;
+                with_function!(operation, f => one(out, a, rows, |a| f(a, constant)));
+            }
+            Self::Left(operation, constant, a) => {
+                let a = register(a)?;
+                with_function!(operation, f => one(out, a, rows, |a| f(constant, a)));
+            }
+            Self::Where(condition, a, b) => choose(out, register(condition)?, (register(a)?, register(b)?), rows),
         }
+        Some(())
     }
 }
 
@@ -309,8 +337,10 @@ mod tests {
             let rows = 1 + dice.below(ROWS);
             let columns: Vec<Vec<f64>> = FIELDS.iter().map(|_| (0..rows * ROW).map(|_| dice.number()).collect()).collect();
             let column = |field: Field| &columns[FIELDS.iter().position(|known| *known == field).unwrap()];
-            let mut memory = vec![[f64::NAN; ROW]; program.memory()];
-            let result = program.run(&mut memory, rows, |field, out| out.copy_from_slice(column(field))).as_flattened();
+            let (mut memory, mut out) = (Memory::default(), Lanes::default());
+            program.prepare(&mut memory);
+            program.run(&mut memory, rows, &mut out, |field, out| out.copy_from_slice(column(field)));
+            let result = out.numbers(rows);
             assert_eq!(result.len(), rows * ROW);
             for (index, score) in result.iter().enumerate() {
                 let expected = evaluate(&tree, &|field| column(field)[index]);
@@ -331,7 +361,7 @@ mod tests {
     fn what_occurs_twice_is_computed_once_and_constants_when_compiled() {
         let sum = || binary(Binary::Add, field(Field::Age), binary(Binary::Mul, Expression::Constant(2.0), Expression::Constant(3.0)));
         let program = Program::new(&binary(Binary::Mul, sum(), sum()));
-        let steps = [(Step::Load(Field::Age), 0), (Step::Right(Binary::Add, 0, 6.0), 0), (Step::Binary(Binary::Mul, 0, 0), 0)];
+        let steps = [(Step::Load(Field::Age), 0), (Step::Right(Binary::Add, 0, 6.0), 1), (Step::Binary(Binary::Mul, 1, 1), 0)];
         assert_eq!(*program.steps, steps);
         let decided = Expression::Where(Box::new([Expression::Constant(f64::NAN), field(Field::Age), field(Field::Weight)]));
         assert_eq!(*Program::new(&decided).steps, [(Step::Load(Field::Weight), 0)]);
@@ -340,6 +370,6 @@ mod tests {
     #[test]
     fn registers_are_used_again() {
         let chain = (0..20).fold(field(Field::Inflight), |tree, place| binary(Binary::Add, tree, field(Field::Reported(place))));
-        assert_eq!(Program::new(&chain).memory(), 2 * ROWS);
+        assert_eq!(Program::new(&chain).registers, 3);
     }
 }

@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::draw::{Occasion, draw, scale};
-use super::expression::{Expression, ExpressionSpec, Field, Metrics};
+use super::expression::{Expression, ExpressionSpec, Field, Metrics, Unary};
 use super::program::{BLOCK, Program};
-use super::scratch::Scratch;
+use super::scratch::{BLOCKS, Scratch};
 use super::view::{Eligible, View, each_lane, lanes_of};
 
 /// Where the policy does not say how many to draw, pools of up to this many endpoints are looked at whole ...
@@ -54,8 +54,8 @@ pub enum Ties {
 /// A score policy, compiled.
 #[derive(Debug, Clone)]
 pub struct Score {
+    /// The least result is the best.
     program: Program,
-    most: bool,
     choices: Option<usize>,
     ties: Ties,
 }
@@ -70,8 +70,12 @@ impl Score {
         if spec.choices.is_some_and(|choices| !(1..=MOST_CHOICES).contains(&choices)) {
             return Err(format!("a score's choices are not from 1 to {MOST_CHOICES}"));
         }
-        let program = Program::new(&Expression::new(&spec.expression, metrics)?);
-        Ok(Self { program, most: spec.order == Order::Most, choices: spec.choices, ties: spec.ties })
+        let expression = Expression::new(&spec.expression, metrics)?;
+        let least = match spec.order {
+            Order::Least => expression,
+            Order::Most => Expression::Unary(Unary::Neg, Box::new(expression)),
+        };
+        Ok(Self { program: Program::new(&least), choices: spec.choices, ties: spec.ties })
     }
 
     /// Whether the view must know what time it is.
@@ -118,7 +122,11 @@ impl Score {
             return None;
         }
         scores.begin(&self.program, drawn.len());
-        scores.add(&self.program, self.most, lanes_of(drawn.len()), |field, out| {
+        let mut masks = [0; BLOCKS];
+        if let Some(mask) = masks.first_mut() {
+            *mask = lanes_of(drawn.len());
+        }
+        scores.add(&self.program, masks, |field, out| {
             for (out, index) in out.iter_mut().zip(&*drawn) {
                 *out = view.value(field, *index);
             }
@@ -135,9 +143,16 @@ impl Score {
         let count = view.count();
         let scores = &mut scratch.scores;
         scores.begin(&self.program, count);
-        for block in 0..count.div_ceil(BLOCK) {
-            let lanes = eligible.lanes(block, lanes_of(count - block * BLOCK));
-            scores.add(&self.program, self.most, lanes, |field, out| view.fill(field, block, out));
+        for first in (0..count.div_ceil(BLOCK)).step_by(BLOCKS) {
+            let masks = std::array::from_fn(|part| match lanes_of(count.saturating_sub((first + part) * BLOCK)) {
+                0 => 0,
+                lanes => eligible.lanes(first + part, lanes),
+            });
+            scores.add(&self.program, masks, |field, out| {
+                for (block, out) in (first..).zip(out.chunks_mut(BLOCK)) {
+                    view.fill(field, block, out);
+                }
+            });
         }
         match scores.ties() {
             0 => self.any(count, occasion, eligible),

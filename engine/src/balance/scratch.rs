@@ -4,8 +4,14 @@ use std::cell::Cell;
 
 use super::expression::Field;
 use super::number::min;
-use super::program::{BLOCK, Program, ROW, ROWS, Row};
+use super::program::{BLOCK, CHUNK, Lanes, Memory, Program, ROW};
 use super::view::{each_lane, lanes_of};
+
+/// Blocks in a chunk.
+pub(super) const BLOCKS: usize = CHUNK / BLOCK;
+
+/// One bit for each endpoint of a chunk that is eligible.
+pub(super) type Masks = [u64; BLOCKS];
 
 thread_local! {
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
@@ -31,13 +37,13 @@ impl Scratch {
     }
 }
 
-/// Scores, block by block; the least is the best.
+/// Scores, chunk by chunk; the least is the best.
 #[derive(Default)]
 pub(super) struct Scores {
-    registers: Vec<Row>,
-    /// Of one endpoint after the other; NaN where it is out of the question.
-    rows: Vec<Row>,
-    /// The best of each block; infinity where none is finite.
+    memory: Memory,
+    /// NaN where an endpoint is out of the question.
+    chunks: Vec<Lanes>,
+    /// The best of each chunk; infinity where none is finite.
     best: Vec<f64>,
     count: usize,
 }
@@ -45,33 +51,25 @@ pub(super) struct Scores {
 impl Scores {
     /// Makes room for so many.
     pub(super) fn begin(&mut self, program: &Program, count: usize) {
-        if self.registers.len() < program.memory() {
-            self.registers.resize(program.memory(), [0.0; ROW]);
-        }
-        if self.rows.len() < count.div_ceil(ROW) {
-            self.rows.resize(count.div_ceil(BLOCK) * ROWS, [0.0; ROW]);
+        program.prepare(&mut self.memory);
+        if self.chunks.len() < count.div_ceil(CHUNK) {
+            self.chunks.resize_with(count.div_ceil(CHUNK), Lanes::default);
         }
         self.best.clear();
         self.count = count;
     }
 
-    /// Computes the scores of the next block, or those of `lanes` in it; negated where the greatest is the best.
-    pub(super) fn add(&mut self, program: &Program, negate: bool, lanes: u64, load: impl Fn(Field, &mut [f64])) {
-        let start = self.best.len() * ROWS;
-        let end = self.count.div_ceil(ROW).min(start + ROWS);
-        let Some(scores) = self.rows.get_mut(start..end).filter(|_| lanes != 0) else { return self.best.push(f64::INFINITY) };
-        let result = program.run(&mut self.registers, scores.len(), load);
-        for (score, result) in scores.iter_mut().zip(result) {
-            *score = if negate { result.map(|score| -score) } else { *result };
-        }
-        blank(scores, lanes);
-        let mut best = least(scores);
-        if best == f64::NEG_INFINITY {
-            for score in scores.as_flattened_mut() {
-                *score = if *score == f64::NEG_INFINITY { f64::NAN } else { *score };
+    /// Computes the scores of the next chunk; those that are not in the masks of its blocks are out of the question.
+    pub(super) fn add(&mut self, program: &Program, masks: Masks, load: impl Fn(Field, &mut [f64])) {
+        let chunk = self.best.len();
+        let rows = rows_of(self.count - chunk * CHUNK);
+        let best = match self.chunks.get_mut(chunk) {
+            Some(scores) if masks != [0; BLOCKS] => {
+                program.run(&mut self.memory, rows, scores, load);
+                settle(scores, rows, masks)
             }
-            best = least(scores);
-        }
+            _ => f64::INFINITY,
+        };
         self.best.push(best);
     }
 
@@ -81,18 +79,20 @@ impl Scores {
         if best == f64::INFINITY {
             return 0;
         }
-        self.blocks(best).map(|(_, scores)| scores.iter().map(|score| usize::from(equal(*score, best))).sum::<usize>()).sum()
+        self.chunks(best).map(|(_, scores)| count(scores, best)).sum()
     }
 
     /// The place of one of those that have the best score, by its number among them.
     pub(super) fn find(&self, mut number: usize) -> Option<usize> {
         let best = self.best();
-        for (block, scores) in self.blocks(best) {
-            for (lane, _) in scores.iter().enumerate().filter(|(_, score)| equal(**score, best)) {
-                if number == 0 {
-                    return Some(block * BLOCK + lane);
+        for (chunk, scores) in self.chunks(best) {
+            for (block, scores) in scores.chunks(BLOCK).enumerate() {
+                let among = count(scores, best);
+                if number < among {
+                    let lane = scores.iter().enumerate().filter(|(_, score)| equal(**score, best)).nth(number)?.0;
+                    return Some(chunk * CHUNK + block * BLOCK + lane);
                 }
-                number -= 1;
+                number -= among;
             }
         }
         None
@@ -102,12 +102,33 @@ impl Scores {
         self.best.iter().fold(f64::INFINITY, |least, best| min(*best, least))
     }
 
-    /// The blocks whose best is this.
-    fn blocks(&self, best: f64) -> impl Iterator<Item = (usize, &[f64])> {
-        let rows = self.rows.get(..self.count.div_ceil(ROW)).unwrap_or_default();
-        let blocks = self.best.iter().zip(rows.chunks(ROWS)).enumerate();
-        blocks.filter(move |(_, (its, _))| equal(**its, best)).map(|(block, (_, rows))| (block, rows.as_flattened()))
+    /// The chunks whose best is this.
+    fn chunks(&self, best: f64) -> impl Iterator<Item = (usize, &[f64])> {
+        let chunks = self.best.iter().zip(&self.chunks).enumerate().filter(move |(_, (its, _))| equal(**its, best));
+        chunks.map(|(chunk, (_, scores))| (chunk, scores.numbers(rows_of(self.count - chunk * CHUNK))))
     }
+}
+
+/// The rows of a chunk where so many endpoints are left.
+fn rows_of(count: usize) -> usize {
+    count.min(CHUNK).div_ceil(ROW)
+}
+
+/// The best of the scores of a chunk; puts out of the question what is not in the masks and what is infinitely good.
+fn settle(scores: &mut Lanes, rows: usize, masks: Masks) -> f64 {
+    for (scores, lanes) in scores.numbers_mut(rows).chunks_mut(BLOCK).zip(masks) {
+        if lanes != u64::MAX {
+            blank(scores, lanes);
+        }
+    }
+    let best = least(scores.numbers(rows));
+    if best > f64::NEG_INFINITY {
+        return best;
+    }
+    for score in scores.numbers_mut(rows) {
+        *score = if *score > f64::NEG_INFINITY { *score } else { f64::NAN };
+    }
+    least(scores.numbers(rows))
 }
 
 /// Scores tie when they are exactly equal; zeros of both signs are.
@@ -116,9 +137,13 @@ fn equal(a: f64, b: f64) -> bool {
     a == b
 }
 
+/// How many scores are equal to the best.
+fn count(scores: &[f64], best: f64) -> usize {
+    scores.iter().map(|score| usize::from(equal(*score, best))).sum()
+}
+
 /// Puts those that are not in `lanes` out of the question.
-fn blank(scores: &mut [Row], lanes: u64) {
-    let scores = scores.as_flattened_mut();
+fn blank(scores: &mut [f64], lanes: u64) {
     for lane in each_lane(!lanes & lanes_of(scores.len())) {
         if let Some(score) = scores.get_mut(lane) {
             *score = f64::NAN;
@@ -126,13 +151,15 @@ fn blank(scores: &mut [Row], lanes: u64) {
     }
 }
 
-/// The least number, column by column so that it is vector code; infinity where there is none.
-fn least(scores: &[Row]) -> f64 {
-    let mut least = [f64::INFINITY; ROW];
-    for row in scores {
-        for (least, score) in least.iter_mut().zip(row) {
+/// The least number; infinity where there is none. Two rows at a time, column by column, so that it is vector code that waits little.
+fn least(scores: &[f64]) -> f64 {
+    let mut least = [f64::INFINITY; 2 * ROW];
+    let pairs = scores.chunks_exact(2 * ROW);
+    let rest = pairs.remainder();
+    for pair in pairs {
+        for (least, score) in least.iter_mut().zip(pair) {
             *least = min(*score, *least);
         }
     }
-    least.into_iter().fold(f64::INFINITY, |least, score| min(score, least))
+    least.into_iter().chain(rest.iter().copied()).fold(f64::INFINITY, |least, score| min(score, least))
 }

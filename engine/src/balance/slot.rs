@@ -36,10 +36,16 @@ impl Cells {
         lane_of(&self.0, lane)
     }
 
+    /// Copies the numbers from a lane on.
     pub(super) fn copy(&self, from: usize, out: &mut [f64]) {
-        let cells = self.0.get(from..).unwrap_or_default();
-        for (out, cell) in out.iter_mut().zip(cells) {
-            *out = f64::from_bits(cell.load(Ordering::Relaxed));
+        match <&mut [f64; BLOCK]>::try_from(&mut *out) {
+            // A loop whose length the compiler knows.
+            Ok(whole) => self.0.iter().zip(whole).for_each(|(cell, out)| *out = f64::from_bits(cell.load(Ordering::Relaxed))),
+            Err(_) => {
+                for (cell, out) in self.0.iter().skip(from).zip(out) {
+                    *out = f64::from_bits(cell.load(Ordering::Relaxed));
+                }
+            }
         }
     }
 }
@@ -78,6 +84,18 @@ impl Block {
     pub(super) fn cells(&self, column: Column) -> &Cells {
         let [first, ..] = &self.learned;
         self.learned.get(column as usize).unwrap_or(first)
+    }
+}
+
+/// Copies in-flight counts from a lane on.
+pub(super) fn copy_counts(counts: &[AtomicU32; BLOCK], from: usize, out: &mut [f64]) {
+    match <&mut [f64; BLOCK]>::try_from(&mut *out) {
+        Ok(whole) => counts.iter().zip(whole).for_each(|(count, out)| *out = f64::from(count.load(Ordering::Relaxed))),
+        Err(_) => {
+            for (count, out) in counts.iter().skip(from).zip(out) {
+                *out = f64::from(count.load(Ordering::Relaxed));
+            }
+        }
     }
 }
 
