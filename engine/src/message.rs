@@ -71,6 +71,8 @@ pub enum FieldName {
     XForwardedOther,
     /// `X-Request-Id`.
     XRequestId,
+    /// `endpoint-load-metrics`: how busy a server says it is.
+    LoadReport,
     /// One of the above written with `_` for `-`, which servers behind read as the same name: never passed on.
     Disguised,
 }
@@ -120,6 +122,7 @@ impl FieldName {
             16 if is("proxy-connection") => Self::HopByHop,
             17 if is("x-forwarded-proto") => Self::XForwardedProto,
             17 if is("transfer-encoding") => Self::TransferEncoding,
+            21 if is("endpoint-load-metrics") => Self::LoadReport,
             14..=24 if name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-")) => Self::XForwardedOther,
             _ => Self::Other,
         }

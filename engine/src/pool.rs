@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::balance::affinity::Affinity;
 use crate::balance::columns::Columns;
 use crate::balance::expression::Metrics;
 use crate::balance::policy::Policy;
@@ -17,6 +18,7 @@ use crate::message::RequestHead;
 use crate::record::{Cause, Histogram, StatusCounters};
 use crate::snapshot::{HostSpec, PoolSpec};
 
+mod affinity;
 mod lease;
 mod pick;
 #[cfg(test)]
@@ -71,6 +73,7 @@ pub struct Pool {
     /// What it shares with the snapshots before.
     pub state: Arc<PoolState>,
     policy: Policy,
+    affinity: Option<Affinity>,
     columns: Columns,
     /// By index, slow start counted in.
     weights: Box<[f64]>,
@@ -124,14 +127,15 @@ impl Pool {
         let weights: Box<[f64]> = endpoints.iter().map(|endpoint| f64::from(endpoint.weight)).collect();
         let members: Vec<(&str, f64)> = endpoints.iter().zip(&weights).map(|(endpoint, weight)| (&*endpoint.id, *weight)).collect();
         let mut metrics = Metrics::default();
-        let policy =
-            Policy::new(&spec.policy, &members, spec.seed, &mut metrics).map_err(|reason| format!("pool {name}: {reason}"))?;
+        let policy = Policy::new(&spec.policy, &members, spec.seed, &mut metrics).map_err(|reason| format!("pool {name}: {reason}"))?;
         let slots = endpoints.iter().map(|endpoint| Arc::clone(&endpoint.state.slot)).collect();
         let columns = Columns::new(slots, &metrics, previous.map(|pool| &pool.columns));
+        let ids = endpoints.iter().map(|endpoint| &*endpoint.id);
+        let affinity = spec.affinity.as_ref().and_then(|affinity| Affinity::new(affinity, name, ids));
         let usable = endpoints.chunks(BLOCK).map(usable).collect();
         // An HTTP/1 exchange has a connection to itself, so a cap on connections is one on exchanges too.
         let cap = spec.max_inflight.unwrap_or(u32::MAX).min(spec.max_connections.unwrap_or(u32::MAX));
-        Ok(Self { name: name.into(), spec, endpoints, state, policy, columns, weights, usable, cap })
+        Ok(Self { name: name.into(), spec, endpoints, state, policy, affinity, columns, weights, usable, cap })
     }
 
     /// An attempt failed by its endpoint's fault.
@@ -167,5 +171,8 @@ impl Pool {
 }
 
 fn usable(endpoints: &[Arc<Endpoint>]) -> u64 {
-    (0..).zip(endpoints).filter(|(_, endpoint)| endpoint.target.is_some() && endpoint.weight > 0).fold(0, |mask, (lane, _)| mask | 1_u64 << lane)
+    (0..)
+        .zip(endpoints)
+        .filter(|(_, endpoint)| endpoint.target.is_some() && endpoint.weight > 0)
+        .fold(0, |mask, (lane, _)| mask | 1_u64 << lane)
 }

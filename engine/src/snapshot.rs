@@ -10,6 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::balance::policy::PolicySpec;
+pub use secret::Secret;
+
+mod secret;
 
 /// All that the engine serves by, numbered by control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +218,12 @@ pub struct PoolSpec {
     pub queue: QueueSpec,
     /// How requests are repeated.
     pub retry: RetrySpec,
+    /// Whether and how a client's next requests go to the endpoint of its first.
+    #[serde(default)]
+    pub affinity: Option<AffinitySpec>,
+    /// What becomes of the servers' word on how busy they are.
+    #[serde(default)]
+    pub load_report: LoadReportSpec,
 }
 
 /// The `Host` that the server behind receives.
@@ -252,6 +261,27 @@ pub struct QueueSpec {
     /// How long one may wait.
     #[serde(with = "seconds")]
     pub timeout: Duration,
+}
+
+/// `affinity = { cookie, ttl, secret }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AffinitySpec {
+    /// The cookie's name.
+    pub cookie: String,
+    /// How long a token holds.
+    #[serde(with = "seconds")]
+    pub ttl: Duration,
+    /// What tokens are signed with.
+    pub secret: Secret,
+}
+
+/// `load_report = { keep }`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadReportSpec {
+    /// Whether the client sees it too.
+    pub keep: bool,
 }
 
 /// `[pools.X.retry]`.

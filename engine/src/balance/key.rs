@@ -37,11 +37,16 @@ impl KeySpec {
     }
 }
 
-/// The value of the first cookie of that name (RFC 6265 section 4.2.1), without the quotes it may stand in.
+/// The value of the first cookie of that name.
 #[must_use]
 pub fn cookie<'a>(head: &'a RequestHead, name: &[u8]) -> Option<&'a [u8]> {
+    cookies(head, name).next()
+}
+
+/// The values of all cookies of that name (RFC 6265 section 4.2.1), without the quotes they may stand in.
+pub fn cookies<'a>(head: &'a RequestHead, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     let lines = head.fields.iter().filter(|(kind, field, _)| *kind == FieldName::Other && field.eq_ignore_ascii_case(b"cookie"));
-    lines.flat_map(|(_, _, value)| value.split(|byte| *byte == b';')).find_map(|pair| {
+    lines.flat_map(|(_, _, value)| value.split(|byte| *byte == b';')).filter_map(move |pair| {
         let value = pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"=")?;
         Some(value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(value))
     })

@@ -1,5 +1,6 @@
 //! The first job: which endpoint serves the next request. A policy proposes; whoever is not eligible is passed by.
 
+pub mod affinity;
 pub mod columns;
 mod compile;
 pub mod draw;

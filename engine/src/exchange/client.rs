@@ -24,6 +24,13 @@ impl Client {
         let peer = peer.to_canonical();
         Self { peer, text: text(peer), trusted: trusted.contains(peer) }
     }
+
+    /// Whether a request of its came by https, as a trusted proxy in front says.
+    #[must_use]
+    pub fn is_secure(&self, head: &RequestHead) -> bool {
+        let said = head.fields.values(FieldName::XForwardedProto).next().filter(|_| self.trusted);
+        said.and_then(|list| list.split(|byte| *byte == b',').next()).is_some_and(|first| first.trim_ascii().eq_ignore_ascii_case(b"https"))
+    }
 }
 
 /// An address in the usual form. IPv4 by hand: it is needed once a connection, and formatting costs more than parsing a request.

@@ -46,7 +46,7 @@ impl Outgoing<'_> {
         let nominates = !self.head.nominated.is_empty();
         for (kind, line) in self.head.fields.lines() {
             let passes = match kind {
-                FieldName::Other => !(nominates && self.head.nominates(line.name)),
+                FieldName::Other | FieldName::LoadReport => !(nominates && self.head.nominates(line.name)),
                 FieldName::Via | FieldName::Trailer => true,
                 FieldName::Expect => self.head.modern,
                 // The gateway writes the field of its own kind anew, from these.
@@ -95,14 +95,24 @@ impl Outgoing<'_> {
     }
 }
 
-/// Every field of a response that is sent to the client, but for those that frame its content; `upgrade` lets `Upgrade` pass.
-pub fn response_fields(head: &ResponseHead, edits: &HeaderEdits, upgrade: bool, emit: &mut impl FnMut(Line<'_>)) {
+/// What passes to the client of what is usually for the gateway alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Passing {
+    /// `Upgrade`.
+    pub upgrade: bool,
+    /// How busy the server says it is.
+    pub load_report: bool,
+}
+
+/// Every field of a response that is sent to the client, but for those that frame its content.
+pub fn response_fields(head: &ResponseHead, edits: &HeaderEdits, passing: Passing, emit: &mut impl FnMut(Line<'_>)) {
     let edited = !edits.is_empty();
     let nominates = !head.nominated.is_empty();
     for (kind, line) in head.fields.lines() {
         let passes = match kind {
             FieldName::Connection | FieldName::ContentLength | FieldName::HopByHop | FieldName::TransferEncoding | FieldName::Te => false,
-            FieldName::Upgrade => upgrade,
+            FieldName::Upgrade => passing.upgrade,
+            FieldName::LoadReport if !passing.load_report => false,
             _ => !(nominates && head.nominates(line.name)),
         };
         if passes && !(edited && edits.removes(line.name)) {

@@ -33,6 +33,10 @@ pub struct Reply<'a> {
     pub id: &'a [u8],
     /// Whether the client may use the connection again.
     pub keep_alive: bool,
+    /// One more `Set-Cookie`, of the gateway's own.
+    pub cookie: Option<&'a str>,
+    /// Whether the client sees how busy the server says it is.
+    pub load_report: bool,
 }
 
 /// The client's side of one exchange: yields the request's content, takes the response's.

@@ -15,6 +15,7 @@ use crate::message::RequestHead;
 use crate::pool::Pool;
 use crate::record::Cause;
 use crate::route::{RequestView, Route};
+use crate::server::shared::Shared;
 use crate::server::thread::Thread;
 use crate::snapshot::{ActionSpec, LimitsSpec};
 
@@ -114,6 +115,7 @@ impl<T: Transport> Stage<'_, T> {
         let upgrade =
             front.request().upgrade().is_some_and(|token| self.upgrades.iter().any(|known| token.eq_ignore_ascii_case(known.as_bytes())));
         let key = pool.key(front.request(), || journal.client_ip());
+        let pin = pool.pin(front.request(), Shared::wall);
         let mut attempts = Attempts {
             thread: self.thread,
             transport: self.transport,
@@ -123,6 +125,7 @@ impl<T: Transport> Stage<'_, T> {
             upgrade,
             total,
             key,
+            pin,
         };
         let mut answered = match attempts.run(front, journal).await {
             Ok(answered) => answered,
@@ -147,6 +150,7 @@ impl<T: Transport> Stage<'_, T> {
         answered: &mut Answered<T::Back>,
         journal: &mut Journal<'_>,
     ) -> After {
+        let own = own_fields(self.client, front.request(), answered);
         let Answered { back, lease, upload, .. } = answered;
         let state = &lease.endpoint().state;
         state.responses.add(back.response().status);
@@ -159,7 +163,7 @@ impl<T: Transport> Stage<'_, T> {
             journal.spoil(cause);
             return Box::pin(self.refuse(front, journal, cause)).await;
         }
-        self.respond(front, back, route, journal);
+        self.respond(front, back, route, &own, journal);
         let total = limits.total_timeout.map(|limit| journal.started + limit);
         let mut relay = Relay::new(limits, total, upload, journal);
         let result = relay.run(front, back, &mut self.thread.timer()).await;
@@ -173,10 +177,17 @@ impl<T: Transport> Stage<'_, T> {
         if front.is_reusable() { After::Keep } else { After::Close }
     }
 
-    fn respond<F: Front>(&self, front: &mut F, back: &T::Back, route: &Route, journal: &mut Journal<'_>) {
+    fn respond<F: Front>(&self, front: &mut F, back: &T::Back, route: &Route, own: &OwnFields, journal: &mut Journal<'_>) {
         let head = back.response();
         journal.status = head.status;
-        front.respond(&Reply { head, edits: &route.response_headers, id: &journal.id, keep_alive: !self.thread.shared().is_stopping() });
+        front.respond(&Reply {
+            head,
+            edits: &route.response_headers,
+            id: &journal.id,
+            keep_alive: !self.thread.shared().is_stopping(),
+            cookie: own.cookie.as_deref(),
+            load_report: own.load_report,
+        });
     }
 
     async fn tunnel<F: Front>(
@@ -187,8 +198,10 @@ impl<T: Transport> Stage<'_, T> {
         answered: &mut Answered<T::Back>,
         journal: &mut Journal<'_>,
     ) -> After {
+        // A switch of protocols sets no cookie: what a client makes of one there differs.
+        let own = OwnFields { cookie: None, ..own_fields(self.client, front.request(), answered) };
         let Answered { back, lease, .. } = answered;
-        self.respond(front, back, route, journal);
+        self.respond(front, back, route, &own, journal);
         let state = &lease.endpoint().state;
         state.responses.add(journal.status);
         state.answered.store(true, Ordering::Relaxed);
@@ -251,6 +264,19 @@ impl<T: Transport> Stage<'_, T> {
         }
         if front.is_reusable() { After::Keep } else { After::Close }
     }
+}
+
+/// What the pool adds to a server's response, or lets through.
+struct OwnFields {
+    cookie: Option<String>,
+    load_report: bool,
+}
+
+fn own_fields<B>(client: &Client, request: &RequestHead, answered: &Answered<B>) -> OwnFields {
+    let Answered { lease, pins, .. } = answered;
+    let pool = lease.pool();
+    let cookie = pool.filter(|_| *pins).and_then(|pool| pool.set_cookie(lease, Shared::wall(), client.is_secure(request)));
+    OwnFields { cookie, load_report: pool.is_some_and(|pool| pool.spec.load_report.keep) }
 }
 
 fn local_answer(route: &Route, head: &RequestHead) -> Answer {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::patience::Wait;
 use super::reflex::PAUSE;
 use super::upload::Upload;
+use crate::balance::affinity::Pin;
 use crate::balance::queue::Waiting;
 use crate::clock::Timer;
 use crate::exchange::body::{PumpError, Sink as _, Source as _, SourceError};
@@ -45,6 +46,8 @@ pub struct Attempts<'a, 't, T> {
     pub total: Option<Instant>,
     /// The hash of the request's key, where the policy has one.
     pub key: Option<u64>,
+    /// The endpoint that the client is pinned to.
+    pub pin: Option<Pin>,
 }
 
 /// An endpoint that answered: its connection holds a final response head.
@@ -57,6 +60,8 @@ pub struct Answered<B> {
     pub upload: Upload,
     /// When the answer came.
     pub at: Instant,
+    /// Whether the response should pin the client to the endpoint.
+    pub pins: bool,
 }
 
 /// One attempt that did not come to an answer.
@@ -88,6 +93,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 Err(cause) => return Err(cause),
             };
             let endpoint = Arc::clone(lease.endpoint());
+            let pins = self.pool.pins_anew(self.pin, &lease, &tried, || self.thread.shared().now());
             let begun = Instant::now();
             self.count(&endpoint, tried.len());
             let result = self.attempt(front, journal, &endpoint, &mut upload, &mut timer).await;
@@ -100,7 +106,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     journal.attempted(&endpoint, None, took);
                     journal.cause = None;
                     upload.settle();
-                    return Ok(Answered { back, lease, upload, at });
+                    return Ok(Answered { back, lease, upload, at, pins });
                 }
                 Err(failed) => failed,
             };
@@ -138,9 +144,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         tried: &[Arc<str>],
         timer: &mut Timer,
     ) -> Result<Lease, Cause> {
-        let now = || self.thread.shared().now();
-        let ask = Ask { tried, key: self.key };
-        match self.pool.pick(&ask, now) {
+        match self.pick(tried) {
             Ok(lease) => return Ok(lease),
             Err(Unpicked::Full) => {}
             Err(unpicked) => return Err(unpicked.cause()),
@@ -151,7 +155,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         let mut place = queue.join(size, false, tried).ok_or(Cause::QueueFull)?;
         loop {
             // Whatever became free between the pick and joining is not announced again.
-            if let Ok(lease) = self.pool.pick(&ask, || self.thread.shared().now()) {
+            if let Ok(lease) = self.pick(tried) {
                 return Ok(lease);
             }
             match self.wait(front, journal, &place, until, timer).await? {
@@ -166,6 +170,11 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 None => self.refresh(),
             }
         }
+    }
+
+    fn pick(&self, tried: &[Arc<str>]) -> Result<Lease, Unpicked> {
+        let ask = Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin) };
+        self.pool.pick(&ask, || self.thread.shared().now())
     }
 
     /// Goes on with the pool as the present snapshot has it.

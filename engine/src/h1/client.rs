@@ -16,7 +16,7 @@ use super::scan::{Scan, Scanner};
 use crate::clock::Timer;
 use crate::exchange::answer::{Answer, reason};
 use crate::exchange::body::{Sink, Source, SourceError};
-use crate::exchange::forward::{response_fields, write_decimal, write_field, write_line};
+use crate::exchange::forward::{Passing, response_fields, write_decimal, write_field, write_line};
 use crate::exchange::{Front, Reply};
 use crate::message::{FieldName, Length, RequestHead, ResponseHead};
 use crate::record::Cause;
@@ -230,7 +230,7 @@ impl<S: Stream> Front for ClientSide<S> {
             self.touched = true;
             self.write_status(head.status, head.reason.get(&head.fields.bytes));
             let out = self.connection.encoder.held();
-            response_fields(head, &crate::route::HeaderEdits::default(), false, &mut |line| write_line(out, line));
+            response_fields(head, &crate::route::HeaderEdits::default(), Passing::default(), &mut |line| write_line(out, line));
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -245,7 +245,11 @@ impl<S: Stream> Front for ClientSide<S> {
         self.keep_alive = reply.keep_alive && self.request.keep_alive && can_stay && !upgraded && over && !self.is_last();
         self.write_status(head.status, head.reason.get(&head.fields.bytes));
         let out = self.connection.encoder.held();
-        response_fields(head, reply.edits, upgraded, &mut |line| write_line(out, line));
+        let passing = Passing { upgrade: upgraded, load_report: reply.load_report };
+        response_fields(head, reply.edits, passing, &mut |line| write_line(out, line));
+        if let Some(cookie) = reply.cookie {
+            write_field(out, b"Set-Cookie", cookie.as_bytes());
+        }
         if !head.fields.has(FieldName::XRequestId) && !reply.edits.removes(b"x-request-id") {
             write_field(out, b"X-Request-Id", reply.id);
         }

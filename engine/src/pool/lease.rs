@@ -36,6 +36,12 @@ impl Lease {
         self.index
     }
 
+    /// The pool that it was picked from.
+    #[must_use]
+    pub fn pool(&self) -> Option<&Arc<Pool>> {
+        self.pool.as_ref()
+    }
+
     /// Gives the place back without calling anybody up for it.
     pub(super) fn give_back(mut self) {
         if self.pool.take().is_some() {

@@ -16,23 +16,28 @@ pub struct Ask<'a> {
     pub tried: &'a [Arc<str>],
     /// The hash of its key, where the policy has one.
     pub key: Option<u64>,
+    /// The place of the endpoint that its client is pinned to.
+    pub pinned: Option<usize>,
 }
 
 impl<'a> Ask<'a> {
     /// Of a request without a key.
     #[must_use]
     pub fn without_key(tried: &'a [Arc<str>]) -> Self {
-        Self { tried, key: None }
+        Self { tried, ..Self::default() }
     }
 }
 
 impl Pool {
-    /// Picks an endpoint that was not tried and takes an exchange on for it; `now` reads the engine's clock.
+    /// Picks an endpoint that was not tried (the one that the client is pinned to, where that may serve) and takes an exchange on for it; `now` reads the engine's clock.
     ///
     /// # Errors
     ///
     /// Why there is none.
     pub fn pick(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Result<Lease, Unpicked> {
+        if let Some(lease) = self.lease_pinned(ask, now) {
+            return Ok(lease);
+        }
         let turn = self.state.turn.fetch_add(1, Ordering::Relaxed);
         let occasion = Occasion { seed: self.spec.seed, turn, key: ask.key };
         let untried = |index: usize| self.endpoint(index).is_some_and(|endpoint| !ask.tried.iter().any(|id| **id == *endpoint.id));
@@ -50,13 +55,11 @@ impl Pool {
             // A full endpoint that works is worth waiting for; a failing one is not worth trying before it.
             Err(true) => Err(Unpicked::Full),
             // All are passed over: try them all the same.
-            Err(false) => {
-                self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) })
-            }
+            Err(false) => self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) }),
         }
     }
 
-    fn endpoint(&self, index: usize) -> Option<&Arc<Endpoint>> {
+    pub(super) fn endpoint(&self, index: usize) -> Option<&Arc<Endpoint>> {
         self.endpoints.get(index)
     }
 
@@ -86,7 +89,7 @@ impl Pool {
     }
 
     /// Takes an exchange on for what was picked, and uses the turns up that were passed by.
-    fn hold(self: &Arc<Self>, (index, passed): (usize, u64)) -> Option<Lease> {
+    pub(super) fn hold(self: &Arc<Self>, (index, passed): (usize, u64)) -> Option<Lease> {
         let endpoint = self.endpoint(index)?;
         let inflight = endpoint.try_begin(self.cap)?;
         if passed > 0 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::failover::reflex::PAUSE;
-use crate::snapshot::{EndpointSpec, PolicySpec, QueueSpec, RetrySpec};
+use crate::snapshot::{EndpointSpec, LoadReportSpec, PolicySpec, QueueSpec, RetrySpec};
 
 pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
     PoolSpec {
@@ -23,6 +23,8 @@ pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
         max_inflight: cap,
         queue: QueueSpec { size: 10, timeout: Duration::from_secs(1) },
         retry: RetrySpec { attempts: 3, replay_buffer: 65_536 },
+        affinity: None,
+        load_report: LoadReportSpec::default(),
     }
 }
 
@@ -58,7 +60,8 @@ fn a_failing_endpoint_is_passed_over_while_another_serves() {
     let tried = [Arc::clone(&pool.endpoints[2].id)];
     assert!(pool.pick(&Ask::without_key(&tried), || 10).is_ok(), "rather a failing one than none");
     let later = PAUSE.as_millis() as u64;
-    let ids: std::collections::HashSet<_> = (0..3).map(|_| Arc::clone(&pool.pick(&Ask::default(), || later).ok().unwrap().endpoint().id)).collect();
+    let ids: std::collections::HashSet<_> =
+        (0..3).map(|_| Arc::clone(&pool.pick(&Ask::default(), || later).ok().unwrap().endpoint().id)).collect();
     assert_eq!(ids.len(), 3);
 }
 

@@ -27,8 +27,8 @@ use crate::server::serve;
 use crate::server::shared::{Shared, Totals};
 use crate::server::thread::Thread;
 use crate::snapshot::{
-    ActionSpec, EndpointSpec, ForwardedSpec, HeaderEditsSpec, HostSpec, LimitsSpec, MatchSpec, PolicySpec, PoolSpec, QueueSpec, RetrySpec,
-    RouteSpec, SnapshotSpec,
+    ActionSpec, EndpointSpec, ForwardedSpec, HeaderEditsSpec, HostSpec, LimitsSpec, LoadReportSpec, MatchSpec, PolicySpec, PoolSpec,
+    QueueSpec, RetrySpec, RouteSpec, SnapshotSpec,
 };
 
 /// The defaults of the configuration, with endpoints `a`, `b` and `c` that take turns in this order.
@@ -81,6 +81,8 @@ fn pool_spec() -> PoolSpec {
         max_inflight: None,
         queue: QueueSpec { size: 1000, timeout: secs(5) },
         retry: RetrySpec { attempts: 3, replay_buffer: 64 * 1024 },
+        affinity: None,
+        load_report: LoadReportSpec::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rules of the exchange, tested between a client's connection and its servers', over pipes and under a paused clock.
 
 mod aborts;
+mod affinity;
 mod attempts;
 mod early;
 mod framing;
