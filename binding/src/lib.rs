@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 mod picks;
+mod signals;
 
 /// Serves the engine alone: it gives memory back that a burst of connections needed, and is quicker than the system's.
 #[global_allocator]
@@ -142,5 +143,6 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("BindError", module.py().get_type::<BindError>())?;
     module.add_class::<Engine>()?;
     module.add_function(wrap_pyfunction!(picks::picks, module)?)?;
+    module.add_function(wrap_pyfunction!(signals::signals, module)?)?;
     module.add_function(wrap_pyfunction!(causes, module)?)
 }

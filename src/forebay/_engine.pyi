@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, final
 
-__all__ = ["BindError", "Engine", "EngineError", "__version__", "causes", "picks"]
+__all__ = ["BindError", "Engine", "EngineError", "__version__", "causes", "picks", "signals"]
 
 __version__: str
 
@@ -62,4 +62,13 @@ def picks(
 ) -> list[int | None]:
     """The indices of `count` picks in a row by a policy (its wire form in JSON), on a state that stays as it is; None where nobody is
     eligible. See `forebay.balance.reference.picks`, which it equals. Raises EngineError for a policy that makes no sense.
+    """
+
+def signals(count: int, metrics: Sequence[str], events: bytes) -> bytes:
+    """Play events (a JSON list) on a pool of `count` endpoints that all joined at 0 s; for comparison with the reference.
+
+    Events: `{"picked": slot}`, `{"answered": [slot, latency, inflight, ok]}`, `{"failed": slot}`,
+    `{"report": [slot, now, load, {metric: value}]}`, `{"joined": [slot, now]}`, `{"refresh": [now, [inflight, ...]]}`.
+    Returns a JSON list of the columns (by field; `reported:NAME` for each of `metrics`) after each `joined` and `refresh`; a refresh
+    within a tenth of a second of the last writes none. Raises EngineError for a list that makes no sense.
     """

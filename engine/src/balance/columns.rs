@@ -8,14 +8,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::expression::{Field, Metrics};
 use super::program::BLOCK;
-use super::slot::{Block, Cells, Column, Slot, copy_counts};
+use super::slot::{Block, Cells, Column, Lane, Slot, copy_counts};
 use super::view::View;
 
 /// A reported metric of all slots, by the place of their block.
 #[derive(Debug)]
 struct Metric {
     name: Arc<str>,
-    blocks: Box<[Arc<Cells>]>,
+    blocks: Box<[Arc<Reported>]>,
+}
+
+#[derive(Debug)]
+struct Reported {
+    /// As scores read it.
+    shown: Cells,
+    /// As the endpoint's last report has it; NaN where that has none.
+    told: Cells,
+}
+
+impl Default for Reported {
+    fn default() -> Self {
+        let told = Cells::default();
+        (0..BLOCK).for_each(|lane| told.set(lane, f64::NAN));
+        Self { shown: Cells::default(), told }
+    }
 }
 
 /// Endpoints whose slots lie side by side.
@@ -54,10 +70,33 @@ impl Columns {
         &self.slots
     }
 
+    /// Where the numbers of each endpoint stand.
+    pub fn lanes(&self) -> impl Iterator<Item = Lane<'_>> {
+        self.runs.iter().flatten().flat_map(|run| {
+            let lanes = run.from..run.from + run.count;
+            lanes.map(|index| Lane { block: &run.block, place: run.place, index })
+        })
+    }
+
     /// A reported metric of a slot, by its place in the pool's [`Metrics`].
     #[must_use]
     pub fn metric(&self, metric: u16, slot: &Slot) -> Option<&AtomicU64> {
-        self.metrics.get(usize::from(metric))?.blocks.get(slot.place).map(|cells| cells.cell(slot.lane))
+        self.reported(metric, slot).map(|reported| reported.shown.cell(slot.lane))
+    }
+
+    /// What a slot's last report says of a metric, by its place in the pool's [`Metrics`]; NaN where it says nothing.
+    #[must_use]
+    pub fn told(&self, metric: u16, slot: &Slot) -> Option<&AtomicU64> {
+        self.reported(metric, slot).map(|reported| reported.told.cell(slot.lane))
+    }
+
+    /// The reported metrics and their names.
+    pub fn metrics(&self) -> impl Iterator<Item = (u16, &str)> {
+        (0..).zip(self.metrics.iter().map(|metric| &*metric.name))
+    }
+
+    fn reported(&self, metric: u16, slot: &Slot) -> Option<&Reported> {
+        self.metrics.get(usize::from(metric))?.blocks.get(slot.place).map(|reported| &**reported)
     }
 
     fn each_run(&self, block: usize, out: &mut [f64], read: impl Fn(&Run, &mut [f64])) {
@@ -79,7 +118,7 @@ impl Columns {
     fn fill_metric(&self, metric: u16, block: usize, out: &mut [f64]) {
         let Some(metric) = self.metrics.get(usize::from(metric)) else { return out.fill(0.0) };
         self.each_run(block, out, |run, out| match metric.blocks.get(run.place) {
-            Some(cells) => cells.copy(run.from, out),
+            Some(reported) => reported.shown.copy(run.from, out),
             None => out.fill(0.0),
         });
     }
@@ -107,8 +146,9 @@ impl Metric {
             // A slot that is new here may have been another endpoint's once.
             let kept: HashSet<*const Slot> = columns.slots.iter().map(Arc::as_ptr).collect();
             for slot in slots.iter().filter(|slot| !kept.contains(&Arc::as_ptr(slot))) {
-                if let Some(cells) = blocks.get(slot.place) {
-                    cells.set(slot.lane, 0.0);
+                if let Some(reported) = blocks.get(slot.place) {
+                    reported.shown.set(slot.lane, 0.0);
+                    reported.told.set(slot.lane, f64::NAN);
                 }
             }
         }

@@ -14,6 +14,7 @@ pub mod program;
 pub mod queue;
 pub mod score;
 mod scratch;
+pub mod signals;
 pub mod slot;
 pub mod structural;
 pub mod view;

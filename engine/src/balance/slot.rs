@@ -67,16 +67,22 @@ pub enum Column {
     ErrorRate,
     /// When it joined or recovered, in seconds of the engine's clock.
     Since,
-    /// How busy it says it is.
+    /// How busy it says it is; without a fresh report, what is usual in its pool.
     ReportedLoad,
+    /// What its last report said of that.
+    ToldLoad,
+    /// When its last report came, in seconds of the engine's clock; below zero for never.
+    Told,
 }
 
-const COLUMNS: usize = 5;
+const COLUMNS: usize = 7;
 
 /// 64 slots.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) inflight: [AtomicU32; BLOCK],
+    picks: [AtomicU32; BLOCK],
+    births: [AtomicU32; BLOCK],
     learned: [Cells; COLUMNS],
 }
 
@@ -101,13 +107,21 @@ pub(super) fn copy_counts(counts: &[AtomicU32; BLOCK], from: usize, out: &mut [f
 
 impl Default for Block {
     fn default() -> Self {
-        Self { inflight: std::array::from_fn(|_| AtomicU32::new(0)), learned: Default::default() }
+        let none = || std::array::from_fn(|_| AtomicU32::new(0));
+        Self { inflight: none(), picks: none(), births: none(), learned: Default::default() }
     }
 }
 
 /// Where the slots of one pool are kept, for as long as its name lives.
 #[derive(Debug, Default)]
-pub struct Shelf(Mutex<Vec<Shelved>>);
+pub struct Shelf(Mutex<Blocks>);
+
+#[derive(Debug, Default)]
+struct Blocks {
+    shelved: Vec<Shelved>,
+    /// Slots taken so far.
+    births: u32,
+}
 
 #[derive(Debug, Default)]
 struct Shelved {
@@ -119,31 +133,21 @@ impl Shelf {
     /// Takes the first slot that is free; all its numbers are 0.
     #[must_use]
     pub fn slot(self: &Arc<Self>) -> Arc<Slot> {
-        let (place, block, lane) = self.take();
-        Arc::new(Slot { shelf: Arc::clone(self), block, place, lane })
-    }
-
-    fn take(&self) -> (usize, Arc<Block>, usize) {
         let mut blocks = self.blocks();
-        let known = blocks.len();
-        for (place, shelved) in blocks.iter_mut().enumerate() {
-            let lane = shelved.taken.trailing_ones() as usize;
-            if lane < BLOCK {
-                shelved.taken |= 1 << lane;
-                return (place, Arc::clone(&shelved.block), lane);
-            }
-        }
-        let block = Arc::default();
-        blocks.push(Shelved { block: Arc::clone(&block), taken: 1 });
-        (known, block, 0)
+        blocks.births = blocks.births.wrapping_add(1);
+        let birth = blocks.births;
+        let (place, block, lane) = blocks.take();
+        lane_of(&block.births, lane).store(birth, Ordering::Relaxed);
+        Arc::new(Slot { shelf: Arc::clone(self), block, place, lane })
     }
 
     fn free(&self, slot: &Slot) {
         slot.inflight().store(0, Ordering::Relaxed);
+        lane_of(&slot.block.picks, slot.lane).store(0, Ordering::Relaxed);
         for cells in &slot.block.learned {
             cells.set(slot.lane, 0.0);
         }
-        let mut blocks = self.blocks();
+        let blocks = &mut self.blocks().shelved;
         if let Some(shelved) = blocks.get_mut(slot.place) {
             shelved.taken &= !(1 << slot.lane);
         }
@@ -153,8 +157,23 @@ impl Shelf {
     }
 
     /// No thread panics while it holds this, and if one did, the list is still a list.
-    fn blocks(&self) -> MutexGuard<'_, Vec<Shelved>> {
+    fn blocks(&self) -> MutexGuard<'_, Blocks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Blocks {
+    fn take(&mut self) -> (usize, Arc<Block>, usize) {
+        for (place, shelved) in self.shelved.iter_mut().enumerate() {
+            let lane = shelved.taken.trailing_ones() as usize;
+            if lane < BLOCK {
+                shelved.taken |= 1 << lane;
+                return (place, Arc::clone(&shelved.block), lane);
+            }
+        }
+        let block = Arc::default();
+        self.shelved.push(Shelved { block: Arc::clone(&block), taken: 1 });
+        (self.shelved.len() - 1, block, 0)
     }
 }
 
@@ -169,6 +188,17 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Where its numbers stand.
+    #[must_use]
+    pub fn lane(&self) -> Lane<'_> {
+        Lane { block: &self.block, place: self.place, index: self.lane }
+    }
+
+    /// Counts a pick of its endpoint.
+    pub fn picked(&self) {
+        lane_of(&self.block.picks, self.lane).fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Exchanges on it now.
     #[must_use]
     pub fn inflight(&self) -> &AtomicU32 {
@@ -199,6 +229,45 @@ impl Drop for Slot {
     }
 }
 
+/// A slot's numbers, for whoever goes through those of all.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane<'a> {
+    pub(super) block: &'a Block,
+    pub(super) place: usize,
+    pub(super) index: usize,
+}
+
+impl Lane<'_> {
+    /// Its slot's number on the shelf, from 0: that of a slot that was freed is given again.
+    #[must_use]
+    pub fn number(self) -> usize {
+        self.place * BLOCK + self.index
+    }
+
+    /// From 1; tells its slot from all others of the shelf, before and after.
+    #[must_use]
+    pub fn birth(self) -> u32 {
+        lane_of(&self.block.births, self.index).load(Ordering::Relaxed)
+    }
+
+    /// Picks so far; begins anew after 2^32.
+    #[must_use]
+    pub fn picks(self) -> u32 {
+        lane_of(&self.block.picks, self.index).load(Ordering::Relaxed)
+    }
+
+    /// Exchanges now.
+    #[must_use]
+    pub fn inflight(self) -> u32 {
+        lane_of(&self.block.inflight, self.index).load(Ordering::Relaxed)
+    }
+
+    /// Writes a number that was learned.
+    pub fn set(self, column: Column, value: f64) {
+        self.block.cells(column).set(self.index, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,15 +279,19 @@ mod tests {
         let held = Arc::clone(&slots[7]);
         held.inflight().store(3, Ordering::Relaxed);
         held.set(Column::Latency, 0.5);
+        held.picked();
         let inflight: *const AtomicU32 = held.inflight();
         drop(slots);
         let others: Vec<_> = (0..64).map(|_| shelf.slot()).collect();
         assert!(others.iter().all(|other| !std::ptr::eq(other.inflight(), inflight)), "a slot that is held is nobody else's");
-        assert_eq!((held.inflight().load(Ordering::Relaxed), held.get(Column::Latency)), (3, 0.5));
+        assert_eq!((held.inflight().load(Ordering::Relaxed), held.lane().picks(), held.get(Column::Latency)), (3, 1, 0.5));
+        let (number, birth) = (held.lane().number(), held.lane().birth());
         drop(held);
         let again = shelf.slot();
         assert!(std::ptr::eq(again.inflight(), inflight));
-        assert_eq!((again.inflight().load(Ordering::Relaxed), again.get(Column::Latency)), (0, 0.0));
+        assert_eq!((again.inflight().load(Ordering::Relaxed), again.lane().picks(), again.get(Column::Latency)), (0, 0, 0.0));
+        assert_eq!(again.lane().number(), number);
+        assert_ne!(again.lane().birth(), birth);
     }
 
     #[test]
@@ -226,8 +299,8 @@ mod tests {
         let shelf = Arc::new(Shelf::default());
         let mut slots: Vec<_> = (0..1000).map(|_| shelf.slot()).collect();
         slots.truncate(3);
-        assert_eq!(shelf.blocks().len(), 1);
+        assert_eq!(shelf.blocks().shelved.len(), 1);
         slots.clear();
-        assert_eq!(shelf.blocks().len(), 0);
+        assert_eq!(shelf.blocks().shelved.len(), 0);
     }
 }

@@ -1,0 +1,66 @@
+//! What servers say of themselves. A report is written into the slot's own cells, without any lock; two at once may mix, and are both of now.
+
+use std::sync::atomic::Ordering;
+
+use super::median::{key, median};
+use super::refresh::Scratch;
+use super::{STALE, Signals};
+use crate::balance::columns::Columns;
+use crate::balance::slot::{Column, Slot};
+
+impl Signals {
+    /// The server said how busy it is (0 to 1) and whatever else; believed for [`STALE`] seconds, and shown from the next refresh on. Metrics
+    /// that `columns` does not have are not kept.
+    pub fn report(&self, columns: &Columns, slot: &Slot, now: f64, load: f64, metrics: &[(&str, f64)]) {
+        slot.set(Column::ToldLoad, load);
+        for (metric, name) in columns.metrics() {
+            if let Some(cell) = columns.told(metric, slot) {
+                let value = metrics.iter().rfind(|(known, _)| *known == name).map_or(f64::NAN, |(_, value)| *value);
+                cell.store(value.to_bits(), Ordering::Relaxed);
+            }
+        }
+        slot.set(Column::Told, now);
+        if !self.reporting.load(Ordering::Relaxed) {
+            self.reporting.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes what the reports say to the columns: a report that is missing or stale counts as the median of the fresh ones, or 0 where there is
+    /// none.
+    pub(super) fn show_reports(&self, scratch: &mut Scratch, columns: &Columns, now: f64) {
+        // Taken back before looking, so that a report that comes meanwhile is seen the next time.
+        if !self.reporting.load(Ordering::Relaxed) || !self.reporting.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let fresh = |slot: &Slot| {
+            let told = slot.get(Column::Told);
+            told >= 0.0 && now - told <= STALE
+        };
+        let slots = columns.slots();
+        if slots.iter().any(|slot| fresh(slot)) {
+            self.reporting.store(true, Ordering::Relaxed);
+        }
+        let load = |slot: &Slot| Some(slot.get(Column::ToldLoad)).filter(|_| fresh(slot));
+        show(scratch, columns, load, |slot, load| slot.set(Column::ReportedLoad, load));
+        for (metric, _) in columns.metrics() {
+            let told = |slot: &Slot| {
+                let value = columns.told(metric, slot).map(|cell| f64::from_bits(cell.load(Ordering::Relaxed)));
+                value.filter(|value| !value.is_nan() && fresh(slot))
+            };
+            show(scratch, columns, told, |slot, value| {
+                if let Some(cell) = columns.metric(metric, slot) {
+                    cell.store(value.to_bits(), Ordering::Relaxed);
+                }
+            });
+        }
+    }
+}
+
+fn show(scratch: &mut Scratch, columns: &Columns, told: impl Fn(&Slot) -> Option<f64>, set: impl Fn(&Slot, f64)) {
+    scratch.first.clear();
+    scratch.first.extend(columns.slots().iter().filter_map(|slot| told(slot)).map(key));
+    let usual = median(&mut scratch.first, 0.0);
+    for slot in columns.slots() {
+        set(slot, told(slot).unwrap_or(usual));
+    }
+}
