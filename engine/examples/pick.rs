@@ -19,13 +19,14 @@ const DELAY: &str = r#"["/", ["*", ["+", "inflight", 1], "service_time"], "weigh
 const USER: &str = r#"["+", ["/", ["*", ["+", "inflight", 1], "service_time"], "weight"], ["*", 0.1, "error_rate"]]"#;
 const EXP: &str = r#"["*", ["+", "inflight", 1], ["exp", ["neg", "age"]]]"#;
 
-const CASES: [(&str, &str, usize); 9] = [
+const CASES: [(&str, &str, usize); 10] = [
     ("least inflight", r#""inflight""#, 10),
     ("expected delay", DELAY, 10),
     ("user's", USER, 10),
     ("least inflight", r#""inflight""#, 1000),
     ("expected delay", DELAY, 1000),
     ("user's", USER, 1000),
+    ("expected delay, equal weights,", DELAY, 1000),
     ("exp of age", EXP, 1000),
     ("expected delay", DELAY, 10_000),
     ("user's", USER, 10_000),
@@ -46,9 +47,9 @@ fn columns(count: usize) -> Columns {
     Columns::new(slots, &Metrics::default(), None)
 }
 
-fn run(score: &Score, count: usize, picks: u64) -> f64 {
+fn run(score: &Score, (count, alike): (usize, bool), picks: u64) -> f64 {
     let columns = columns(count);
-    let weights: Vec<f64> = (0..count).map(|index| 1.0 + (index % 3) as f64).collect();
+    let weights: Vec<f64> = if alike { Vec::new() } else { (0..count).map(|index| 1.0 + (index % 3) as f64).collect() };
     let mut masks = vec![u64::MAX; count.div_ceil(64)];
     // Every hundredth is out of service.
     for index in (0..count).step_by(100) {
@@ -85,7 +86,7 @@ fn main() -> Result<(), String> {
         let spec = serde_json::from_str(&format!(r#"{{"order": "least", "expression": {expression}, "choices": null, "ties": "random"}}"#))
             .map_err(|error| error.to_string())?;
         let score = Score::new(&spec, &mut Metrics::default())?;
-        println!("{case:24} {:8.1} ns", run(&score, count, picks));
+        println!("{case:40} {:8.1} ns", run(&score, (count, name.contains("equal")), picks));
     }
     Ok(())
 }

@@ -161,7 +161,7 @@ impl Metric {
 pub struct Moment<'a> {
     /// Whose.
     pub columns: &'a Columns,
-    /// The weight of each endpoint, slow start counted in.
+    /// The weight of each endpoint, slow start counted in; empty where each is 1.
     pub weights: &'a [f64],
     /// Seconds of the engine's clock.
     pub now: f64,
@@ -183,6 +183,7 @@ impl View for Moment<'_> {
     fn fill(&self, field: Field, block: usize, out: &mut [f64]) {
         match field {
             Field::Inflight => self.columns.fill_inflight(block, out),
+            Field::Weight if self.weights.is_empty() => out.fill(1.0),
             Field::Weight => {
                 for (out, weight) in out.iter_mut().zip(self.weights.get(block * BLOCK..).unwrap_or_default()) {
                     *out = *weight;
@@ -202,10 +203,15 @@ impl View for Moment<'_> {
         }
     }
 
+    fn weighs_alike(&self) -> bool {
+        self.weights.is_empty()
+    }
+
     fn value(&self, field: Field, index: usize) -> f64 {
         let Some(slot) = self.columns.slots.get(index) else { return 0.0 };
         match field {
             Field::Inflight => f64::from(self.inflight(index)),
+            Field::Weight if self.weights.is_empty() => 1.0,
             Field::Weight => self.weights.get(index).copied().unwrap_or(0.0),
             Field::Latency => slot.get(Column::Latency),
             Field::ServiceTime => slot.get(Column::ServiceTime),

@@ -53,6 +53,10 @@ impl Values {
             }
             Expression::Binary(operation, sides) => {
                 let [a, b] = sides.each_ref().map(|side| self.enter(side));
+                // Exact for every number.
+                if matches!(operation, Binary::Mul | Binary::Div) && self.known(b) == Some(1.0) {
+                    return a;
+                }
                 self.binary(*operation, a, b)
             }
             Expression::Where(parts) => {

@@ -154,6 +154,19 @@ impl Expression {
         Self::operation(name, operands)
     }
 
+    /// The same with a number in place of a field.
+    #[must_use]
+    pub fn with(&self, field: Field, number: f64) -> Self {
+        let with = |part: &Self| part.with(field, number);
+        match self {
+            Self::Field(name) if *name == field => Self::Constant(number),
+            Self::Constant(_) | Self::Field(_) => self.clone(),
+            Self::Unary(operation, a) => Self::Unary(*operation, Box::new(with(a))),
+            Self::Binary(operation, sides) => Self::Binary(*operation, Box::new(sides.each_ref().map(with))),
+            Self::Where(parts) => Self::Where(Box::new(parts.each_ref().map(with))),
+        }
+    }
+
     fn operation(name: &str, operands: Vec<Self>) -> Result<Self, String> {
         let count = operands.len();
         let wrong = || format!("the expression's operation {name:?} is unknown or does not take {count} operands");

@@ -14,6 +14,11 @@ pub trait View {
 
     /// The field of one endpoint.
     fn value(&self, field: Field, index: usize) -> f64;
+
+    /// Whether every weight is 1, as far as is known: a score then need not look at them.
+    fn weighs_alike(&self) -> bool {
+        false
+    }
 }
 
 /// Who may be picked. A function of the index is one; what knows whole blocks at once is faster.
