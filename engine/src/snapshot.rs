@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use crate::balance::affinity::Secret;
 pub use crate::balance::policy::PolicySpec;
-pub use secret::Secret;
-
-mod secret;
 
 /// All that the engine serves by, numbered by control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

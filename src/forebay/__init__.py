@@ -8,10 +8,12 @@ Gateway(listen="127.0.0.1:8080", pools={"app": Pool(["10.0.0.1:80", "10.0.0.2:80
 from forebay import balance
 from forebay.balance import endpoint
 from forebay.config.schema import (
+    Affinity,
     Endpoint,
     HeaderEdits,
     Limits,
     Listener,
+    LoadReport,
     Match,
     Pool,
     Queue,
@@ -26,6 +28,7 @@ from forebay.gateway import Gateway, Running, RunningPool
 from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
 
 __all__ = [
+    "Affinity",
     "ConfigError",
     "ControlError",
     "Endpoint",
@@ -39,6 +42,7 @@ __all__ = [
     "Limits",
     "ListenError",
     "Listener",
+    "LoadReport",
     "Match",
     "NoEndpoint",
     "Pool",

@@ -23,6 +23,7 @@ from forebay.control import state_dir
 from forebay.control.engine import VERSION, EngineFactory, NativeEngine, refusals
 from forebay.control.loop import Change, Clock, encode
 from forebay.control.runtime import Runtime
+from forebay.control.secret import kept
 from forebay.control.signals import Signals
 from forebay.errors import ConfigError, Fault, ForebayError, ForkError
 from forebay.observe import banner, status
@@ -141,7 +142,7 @@ class Running:
             undo.enter_context(sockets[0])
             if declared.admin is not None:
                 sockets.append(undo.enter_context(admin_socket(declared.admin)))
-            runtime = self._make_runtime()
+            runtime = self._make_runtime(partial(kept, self._directory))
             undo.callback(runtime.stop, 0)
             runtime.start()
             self._runtime = runtime

@@ -7,12 +7,16 @@ Durations are seconds (`float`, whole microseconds), sizes are bytes (`int`); `A
 from __future__ import annotations
 
 import difflib
+import hmac
 import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, Self
+
+MASK: Final = "**********"
+"""What stands where a secret would."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,6 +35,31 @@ _LONGEST_PORT: Final = 5
 _LAST_PORT: Final = 65_535
 # sockaddr_un.sun_path holds 108 bytes, the closing NUL included.
 _LONGEST_SOCKET_PATH: Final = 107
+
+
+class Secret:
+    """Bytes that nobody may see: printed, in JSON and in logs it is `MASK`. Takes a text, meant in UTF-8, or bytes."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, value: str | bytes) -> None:
+        self._bytes = value.encode() if isinstance(value, str) else bytes(value)
+
+    def reveal(self) -> bytes:
+        """What it is."""
+        return self._bytes
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._bytes, other._bytes)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._bytes))
 
 
 class Malformed(ValueError):  # noqa: N818 - it names what the text is; callers turn it into a fault of their own

@@ -60,6 +60,8 @@ POOLS = st.fixed_dictionaries(
         "max_inflight": COUNTS,
         "queue": table(size=st.integers(0, 9), timeout=DURATIONS),
         "retry": table(attempts=st.integers(1, 9), replay_buffer=SIZES),
+        "affinity": table(cookie=NAMES, ttl=st.integers(1, 10**6)),
+        "load_report": table(keep=st.booleans()),
     },
 )
 

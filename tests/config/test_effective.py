@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from forebay.balance.reference import signals
 from forebay.config.effective import FIXED, Row, effective
 from forebay.config.load import loads
 from forebay.config.schema import GatewayConfig, Limits, Pool, Queue, Retry, Route
@@ -73,6 +74,7 @@ def test_what_no_key_changes_is_what_the_engine_and_the_resolver_do() -> None:
     for key, source in seconds.items():
         unit, number = re.fullmatch(r"Duration::from(secs|millis)\((\d+)\)", source).groups()  # type: ignore[union-attr]
         assert parse_duration(fixed[key]) == int(number) / (1 if unit == "secs" else 1000), key
+    assert fixed["load_report.believed"] == f"{signals.STALE:g}s"
     assert fixed["names.refresh"] == f"{resolve.REFRESH:g}s"
     assert fixed["names.retry"] == f"{1000 * resolve.FIRST_RETRY:g}ms, doubled up to {resolve.LONGEST_RETRY:g}s"
     assert constant("h1/buffer.rs", "SIZES") == "[16 * 1024, 65483, 2 * 65483]"

@@ -106,6 +106,8 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "max_inflight": "off",
         "queue": {"size": 1000, "timeout": "5s"},
         "retry": {"attempts": 3, "replay_buffer": "64KiB"},
+        "affinity": None,
+        "load_report": {"keep": False},
     }
     route = Route(pool="app")
     assert (route.timeout, route.first_byte_timeout) == (None, 60)

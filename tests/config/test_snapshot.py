@@ -44,6 +44,8 @@ def test_a_snapshot_has_exactly_the_keys_that_the_engine_reads() -> None:
         "EndpointSpec": pool["endpoints"][0],
         "QueueSpec": pool["queue"],
         "RetrySpec": pool["retry"],
+        "AffinitySpec": pool["affinity"],
+        "LoadReportSpec": pool["load_report"],
     }.items():
         assert set(table) == fields(struct), struct
 

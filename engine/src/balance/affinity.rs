@@ -15,6 +15,12 @@ use super::key::cookies;
 use crate::message::RequestHead;
 use crate::snapshot::AffinitySpec;
 
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use secret::Secret;
+
 /// The first byte of every token.
 const VERSION: u8 = 1;
 
@@ -118,6 +124,3 @@ impl Affinity {
 fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.first_chunk().copied().unwrap_or([0; N])
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,6 +12,7 @@ pub mod number;
 pub mod policy;
 pub mod program;
 pub mod queue;
+pub mod report;
 pub mod score;
 mod scratch;
 pub mod signals;

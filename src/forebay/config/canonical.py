@@ -1,5 +1,6 @@
 """The one canonical form of a configuration: JSON in the shape of a file, with every key in its place and every value as it is
-printed (`"2s"`, `"64KiB"`, `"off"`). `load.from_dict` reads it back to an equal configuration.
+printed (`"2s"`, `"64KiB"`, `"off"`). `load.from_dict` reads it back to an equal configuration; but for a secret, which is masked and must
+be written back in first.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _FORWARDING_KEYS: Final = ("timeout", "first_byte_timeout", "strip_prefix", "rew
 
 def warnings(config: GatewayConfig) -> list[Fault]:
     """Every finding of the linter, as faults of severity `warning`, in the order of their lines."""
-    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, policy_findings, _trust)
+    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, _affinities, policy_findings, _trust)
     found = [each for rule in rules for each in rule(config)]
     origin = config.provenance
     faults = [Fault(message, path_text(path), origin.file, origin.line(path), hint, severity="warning") for path, message, hint in found]
@@ -100,6 +100,20 @@ def _pools(config: GatewayConfig) -> Iterator[Found]:
         if pool.max_inflight is not None and pool.max_connections is not None and pool.max_inflight > pool.max_connections:
             said = f"{pool.max_inflight} is more than max_connections, {pool.max_connections}, and each request has a connection"
             yield ("pools", name, "max_inflight"), said, f"at most {pool.max_connections} will run"
+
+
+def _affinities(config: GatewayConfig) -> Iterator[Found]:
+    first: dict[str, str] = {}
+    for name, pool in config.pools.items():
+        if pool.affinity is None:
+            continue
+        if pool.balance.kind == "consistent_hash":
+            said = "goes before consistent_hash: it is asked for a client's first request alone, and when its endpoint is lost"
+            yield ("pools", name, "affinity"), said, "keep one of the two, unless that is meant"
+        other = first.setdefault(pool.affinity.cookie, name)
+        if other != name:
+            said = f'the pool {other} sets the cookie "{pool.affinity.cookie}" too; on one host each would undo what the other has set'
+            yield ("pools", name, "affinity", "cookie"), said, f'give each its own, such as "fb_{name}"'
 
 
 def _trust(config: GatewayConfig) -> Iterator[Found]:

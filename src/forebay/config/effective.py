@@ -15,7 +15,10 @@ _GATEWAY: Final = ("threads", "access_log", "shutdown_grace", "trusted_proxies",
 _ROUTE: Final = ("timeout", "first_byte_timeout")
 _POOL: Final = ("balance", "connect_timeout", "max_connections", "max_inflight")
 
+_KEPT: Final = "random, kept in state_dir"
+
 FIXED: Final = (
+    ("load_report.believed", "10s"),
     ("reflex.failures", "3 in a row"),
     ("reflex.passed_over", "1s"),
     ("kept_connections.idle", "60s"),
@@ -26,9 +29,9 @@ FIXED: Final = (
     ("accept.pause", "50ms"),
     ("buffers.body", "16KiB to 127.9KiB"),
 )
-"""What no key changes: after how many failures in a row an endpoint is passed over, and for how long; how long an idle connection to
-an endpoint is kept, and how many are; how often a name is looked up, and again after a failure; how long the rest of a refused request
-is taken in; how long accepting pauses at a limit; a body's buffer for each direction.
+"""What no key changes: how long a server's word on its load is believed; after how many failures in a row an endpoint is passed over, and
+for how long; how long an idle connection to an endpoint is kept, and how many are; how often a name is looked up, and again after a
+failure; how long the rest of a refused request is taken in; how long accepting pauses at a limit; a body's buffer for each direction.
 """
 
 
@@ -59,6 +62,9 @@ def _declared(config: GatewayConfig) -> Iterator[Row]:
         yield from rows.of(pool, ("pools", name), _POOL)
         yield from rows.of(pool.queue, ("pools", name, "queue"), ("size", "timeout"))
         yield from rows.of(pool.retry, ("pools", name, "retry"), ("attempts", "replay_buffer"))
+        if pool.affinity is not None:
+            yield from rows.of(pool.affinity, ("pools", name, "affinity"), ("cookie", "ttl", "secret"))
+        yield from rows.of(pool.load_report, ("pools", name, "load_report"), ("keep",))
 
 
 class _Rows:
@@ -75,7 +81,8 @@ class _Rows:
     ) -> Iterator[Row]:
         printed = table.model_dump(mode="json", include=set(keys))
         for key in keys:
-            yield Row(path_text((*(shown or path), key)), _text(printed[key]), self._source(table, (*path, key)))
+            value = _KEPT if key == "secret" and printed[key] is None else _text(printed[key])
+            yield Row(path_text((*(shown or path), key)), value, self._source(table, (*path, key)))
 
     def _source(self, table: Table, path: tuple[str | int, ...]) -> str:
         if str(path[-1]) not in table.model_fields_set:

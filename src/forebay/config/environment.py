@@ -30,7 +30,9 @@ def _replaced(value: Any, environment: Mapping[str, str], path: Path, faults: li
         if found["dollar"]:
             return "$"
         if name is None:
-            faults.append((path, f'"{value}" has a "${{" that names no variable', "write ${NAME}, ${NAME:-default}, or $$ for a dollar"))
+            # Where a secret stands, no message repeats it.
+            shown = "the secret" if path[-1:] == ("secret",) else f'"{value}"'
+            faults.append((path, f'{shown} has a "${{" that names no variable', "write ${NAME}, ${NAME:-default}, or $$ for a dollar"))
             return found[0]
         if name not in environment and found["default"] is None:
             faults.append((path, f"the environment has no variable {name}", f"set it, or write ${{{name}:-default}}"))

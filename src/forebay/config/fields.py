@@ -18,9 +18,11 @@ from forebay.balance import parse as parse_balance
 from forebay.config.patterns import parse_host_pattern, parse_path, parse_value_pattern
 from forebay.config.words import custom
 from forebay.types import (
+    MASK,
     Address,
     Malformed,
     Network,
+    Secret,
     describe,
     format_duration,
     format_size,
@@ -34,6 +36,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]")
 _LONGEST_ID: Final = 255
+_SHORTEST_SECRET: Final = 16
 # The gateway writes these itself, from the message as it was parsed; setting or removing one would break the framing.
 _FRAMING: Final = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"},
@@ -115,6 +118,27 @@ def _positive(value: object) -> float:
     if seconds == 0:
         raise Malformed("must be longer than zero")
     return seconds
+
+
+def _lifetime(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds < 1:
+        raise Malformed("must be a second or longer")
+    return float(int(seconds))
+
+
+def _secret(value: object) -> Secret:
+    """No message says what was written."""
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str | bytes):
+        raise Malformed(f"must be a string, not {describe(value)}", 'write "${FOREBAY_SECRET}", and set that variable')
+    secret = Secret(value)
+    if value == MASK:
+        raise Malformed("is how a secret is printed, not one", "write the secret itself")
+    if len(secret.reveal()) < _SHORTEST_SECRET:
+        raise Malformed(f"must be at least {_SHORTEST_SECRET} bytes, not {len(secret.reveal())}", "make one with `openssl rand -base64 32`")
+    return secret
 
 
 def _head_size(value: object) -> int:
@@ -292,6 +316,7 @@ Many = Annotated[tuple[T, ...], OneOrMany()]
 Duration = Annotated[float, Parsed("duration", _positive, format_duration, _DURATION)]
 Grace = Annotated[float, Parsed("duration, or 0", parse_duration, format_duration, _DURATION)]
 DurationOrOff = Annotated[float | None, Parsed('duration, or `"off"`', _off(_positive), _written(format_duration), _DURATION)]
+Lifetime = Annotated[float, Parsed("duration from 1s", _lifetime, format_duration, _DURATION)]
 Size = Annotated[int, Parsed("size", parse_size, format_size, _SIZE)]
 HeadSize = Annotated[int, Parsed("size from 1KiB to 64KiB", _head_size, format_size, _SIZE)]
 SizeOrOff = Annotated[int | None, Parsed('size, or `"off"`', _off(parse_size), _written(format_size), _SIZE)]
@@ -302,6 +327,8 @@ EndpointAddress = Annotated[Address, Parsed("address", _endpoint_address, str)]
 TrustedNetwork = Annotated[Network, Parsed("network", parse_network, str)]
 Name = Annotated[str, Parsed("name", _name)]
 EndpointId = Annotated[str, Parsed("string", _endpoint_id)]
+SigningSecret = Annotated[Secret, Parsed("string", _secret, str)]
+Cookie = Annotated[str, Parsed("token", _token)]
 Text = Annotated[str, Parsed("string", _text)]
 LogTarget = Annotated[str, Parsed('`"stdout"`, `"stderr"`, `"off"` or a path', _path_of_file)]
 Directory = Annotated[str, Parsed("path", _path_of_file)]

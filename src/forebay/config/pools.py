@@ -8,7 +8,21 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from forebay.balance import DEFAULT
-from forebay.config.fields import Balance, CountOrOff, Duration, EndpointAddress, EndpointId, Grace, HostSent, Size, number
+from forebay.config.fields import (
+    Balance,
+    Cookie,
+    CountOrOff,
+    Duration,
+    EndpointAddress,
+    EndpointId,
+    Grace,
+    HostSent,
+    Lifetime,
+    SigningSecret,
+    Size,
+    Truth,
+    number,
+)
 from forebay.config.table import Table
 from forebay.config.words import Found
 from forebay.types import Address, Malformed
@@ -64,6 +78,43 @@ class Retry(Table):
     )
 
 
+class Affinity(Table):
+    """A signed cookie that sends a client's next requests to the endpoint of its first, over any policy.
+
+    It names the endpoint without telling anything of it. A client whose endpoint is gone or failing is given another by the same response;
+    at its `max_inflight` another one stands in and the client stays. An endpoint of weight 0 keeps its clients until their cookies run
+    out. Gateways that share the secret, and call pool and endpoints alike, honour each other's cookies.
+    """
+
+    example: ClassVar[str] = 'write affinity = { cookie = "fb", ttl = "1h", secret = "${FOREBAY_SECRET}" }'
+
+    cookie: Cookie = Field(
+        "fb", description="The cookie's name. Pools that answer on one host need one each. Servers see it, and their own cookies pass."
+    )
+    ttl: Lifetime = Field(
+        3600.0, description="How long a client stays with its endpoint after a request; renewed by requests in the second half of it."
+    )
+    secret: SigningSecret | None = Field(
+        None,
+        description=(
+            "What the cookie is signed with: 16 bytes or more that nobody can guess, the same on every gateway that serves the clients. "
+            "It is never printed. Without it, a random one is kept in `state_dir`."
+        ),
+    )
+
+
+class LoadReport(Table):
+    """What becomes of a server's word on how busy it is: the response field `endpoint-load-metrics` (ORCA, in text or JSON).
+
+    It feeds the policies' fields `reported_load` and `reported(NAME)`, and its metric `inflight` is counted into `inflight`, for the
+    requests of other gateways. It is believed for 10 seconds.
+    """
+
+    example: ClassVar[str] = "write load_report = { keep = true }"
+
+    keep: Truth = Field(default=False, description="Whether clients see the field too; otherwise it is removed.")
+
+
 class Pool(Table):
     """Servers that do the same work, and how one of them is picked for each request."""
 
@@ -98,6 +149,10 @@ class Pool(Table):
     )
     queue: Queue = Field(Queue(), description="Where requests wait while every endpoint is at its cap.")
     retry: Retry = Field(Retry(), description="How requests are repeated.")
+    affinity: Affinity | None = Field(
+        None, description="A cookie that keeps each client with the endpoint that served it first. Without this table there is none."
+    )
+    load_report: LoadReport = Field(LoadReport(), description="What becomes of the servers' word on how busy they are.")
 
     def __init__(self, endpoints: object = None, /, **keys: object) -> None:
         super().__init__(**({} if endpoints is None else {"endpoints": endpoints}), **keys)

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from forebay.balance.catalogue import page as policies
 from forebay.config.effective import FIXED
 from forebay.config.fields import OneOrMany, Parsed
-from forebay.config.pools import Endpoint, Pool, Queue, Retry
+from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool, Queue, Retry
 from forebay.config.routes import HeaderEdits, Match, Redirect, Respond, Route
 from forebay.config.schema import GatewayConfig, Limits, Listener
 from forebay.config.table import Table
@@ -54,6 +54,8 @@ _TABLES: Final[tuple[tuple[str, type[Table]], ...]] = (
     ("endpoints = [{ ... }]", Endpoint),
     ("queue = { ... }", Queue),
     ("retry = { ... }", Retry),
+    ("affinity = { ... }", Affinity),
+    ("load_report = { ... }", LoadReport),
 )
 
 

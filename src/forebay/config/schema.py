@@ -25,7 +25,7 @@ from forebay.config.fields import (
     UpgradeToken,
     number,
 )
-from forebay.config.pools import KIB, Endpoint, Pool, Queue, Retry
+from forebay.config.pools import KIB, Affinity, Endpoint, LoadReport, Pool, Queue, Retry
 from forebay.config.provenance import Provenance
 from forebay.config.routes import HeaderEdits, Match, Redirect, Respond, Route
 from forebay.config.table import Table
@@ -33,8 +33,8 @@ from forebay.config.words import GATEWAY_KEYS, Found, Path, path_text, place_of
 from forebay.types import Address, Malformed, suggest
 
 __all__ = [
-    "GATEWAY_KEYS", "Endpoint", "GatewayConfig", "HeaderEdits", "Limits", "Listener", "Match", "Pool", "Queue", "Redirect", "Respond",
-    "Retry", "Route",
+    "GATEWAY_KEYS", "Affinity", "Endpoint", "GatewayConfig", "HeaderEdits", "Limits", "Listener", "LoadReport", "Match", "Pool", "Queue",
+    "Redirect", "Respond", "Retry", "Route",
 ]  # fmt: skip
 
 DEFAULT_LISTENER: Final = "default"

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from forebay.config.pools import Endpoint, Pool
+from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool
 from forebay.config.routes import HeaderEdits, Match, Route
 from forebay.config.schema import GatewayConfig, Limits, Listener
 from forebay.types import Address
@@ -25,11 +25,12 @@ _ALL_ADDRESSES: Final = "[::]"
 _PARTS: Final = ("limits", "trusted_proxies", "forwarded", "listeners")
 
 
-def snapshot(config: GatewayConfig, number: int, resolved: Resolved) -> Json:
+def snapshot(config: GatewayConfig, number: int, resolved: Resolved, secret: bytes = b"") -> Json:
     """The whole snapshot of a configuration.
 
     An endpoint with a name becomes one endpoint for each of the name's addresses; without any, it stays one without a target. Where
-    two endpoints of a pool come to the same id, the first declared keeps it and the other is left out.
+    two endpoints of a pool come to the same id, the first declared keeps it and the other is left out. `secret` signs the cookies of pools
+    whose affinity declares none; see `needs_secret`.
     """
     return {
         "number": number,
@@ -39,11 +40,11 @@ def snapshot(config: GatewayConfig, number: int, resolved: Resolved) -> Json:
         "forwarded": config.forwarded,
         "listeners": [_listener(name, listener) for name, listener in config.all_listeners.items()],
         "routes": [_route(route_id(index, route), route) for index, route in enumerate(config.all_routes)],
-        "pools": {name: pool_spec(name, pool, resolved) for name, pool in config.pools.items()},
+        "pools": {name: pool_spec(name, pool, resolved, secret) for name, pool in config.pools.items()},
     }
 
 
-def pool_spec(name: str, pool: Pool, resolved: Resolved) -> Json:
+def pool_spec(name: str, pool: Pool, resolved: Resolved, secret: bytes = b"") -> Json:
     """The `PoolSpec` of one pool."""
     return {
         "policy": pool.balance.spec,
@@ -55,7 +56,15 @@ def pool_spec(name: str, pool: Pool, resolved: Resolved) -> Json:
         "max_inflight": pool.max_inflight,
         "queue": pool.queue.model_dump(),
         "retry": pool.retry.model_dump(),
+        # What is not declared is not told.
+        **({"affinity": _affinity(pool.affinity, secret)} if pool.affinity is not None else {}),
+        **({"load_report": pool.load_report.model_dump()} if pool.load_report != LoadReport() else {}),
     }
+
+
+def _affinity(affinity: Affinity, secret: bytes) -> Json:
+    chosen = secret if affinity.secret is None else affinity.secret.reveal()
+    return {"cookie": affinity.cookie, "ttl": affinity.ttl, "secret": chosen.hex()}
 
 
 def delta(old: Json, new: Json) -> Json:
@@ -77,6 +86,11 @@ def delta(old: Json, new: Json) -> Json:
 def names(config: GatewayConfig) -> set[str]:
     """The `HOST:PORT`s of all endpoints whose host is a name, to be resolved."""
     return {str(endpoint.address) for pool in config.pools.values() for endpoint in pool.endpoints if _is_name(endpoint.address)}
+
+
+def needs_secret(config: GatewayConfig) -> bool:
+    """Whether some pool's affinity declares no secret of its own."""
+    return any(pool.affinity is not None and pool.affinity.secret is None for pool in config.pools.values())
 
 
 def route_id(index: int, route: Route) -> str:

@@ -5,12 +5,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from math import inf
 from typing import Any, Protocol
 
 from forebay.config.schema import GatewayConfig
-from forebay.config.snapshot import delta, names, snapshot
+from forebay.config.snapshot import delta, names, needs_secret, snapshot
 from forebay.control.engine import Engine, refusals
+from forebay.control.secret import fresh
 from forebay.control.state import Desired, Effective
 from forebay.errors import ForebayError
 
@@ -49,13 +51,16 @@ class Loop:
 
     Two things lead to a publication: a change of the configuration, published on the caller's thread so that it learns of
     every error; and an observation, published by the loop's own thread, which sleeps until an observation or a due time.
+
+    `secret` gives what the cookies of pools without a secret of their own are signed with; it is asked once, when the first needs it.
     """
 
-    def __init__(self, config: GatewayConfig, observer: Observer, clock: Clock) -> None:
+    def __init__(self, config: GatewayConfig, observer: Observer, clock: Clock, secret: Callable[[], bytes] = fresh) -> None:
         observer.want(names(config))
-        self.desired = Desired(config)
-        self.effective = Effective(snapshot(config, 1, observer.resolved()))
         self._observer = observer
+        self._secret = cache(secret)
+        self.desired = Desired(config)
+        self.effective = self._snapshot(config, 1)
         self._clock = clock
         self._engine: Engine | None = None
         self._lock = threading.Condition(threading.RLock())
@@ -140,8 +145,12 @@ class Loop:
         self.wake()
         self._lock.wait_for(lambda: self._stopping or not wanted & self._observer.pending(), _PATIENCE)
 
+    def _snapshot(self, config: GatewayConfig, number: int) -> Effective:
+        secret = self._secret() if needs_secret(config) else b""
+        return Effective(snapshot(config, number, self._observer.resolved(), secret))
+
     def _publish(self, config: GatewayConfig) -> None:
-        new = Effective(snapshot(config, self.effective.number + 1, self._observer.resolved()))
+        new = self._snapshot(config, self.effective.number + 1)
         if self._engine is None or new.serves_the_same_as(self.effective):
             return
         with refusals():

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections.abc import Callable
 from math import inf
 
 from forebay.config.schema import GatewayConfig
@@ -10,6 +11,7 @@ from forebay.control.engine import EngineFactory, NativeEngine, refusals
 from forebay.control.files import raise_limit
 from forebay.control.loop import Clock, Loop, encode
 from forebay.control.resolve import Resolver
+from forebay.control.secret import fresh
 from forebay.control.threads import count
 from forebay.control.workers import Workers
 
@@ -20,16 +22,24 @@ _SLICE = 0.05  # seconds of native waiting between two looks at the deadline, wh
 class Runtime:
     """The data path and its control. Made, it has bound its listeners; started, it serves; stopped, it is gone.
 
+    `secret` signs the cookies of pools without a secret of their own; see `Loop`.
+
     Raises:
         ConfigError, ListenError: when made; nothing has started then.
     """
 
-    def __init__(self, config: GatewayConfig, engine_factory: EngineFactory = NativeEngine, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        engine_factory: EngineFactory = NativeEngine,
+        clock: Clock = time.monotonic,
+        secret: Callable[[], bytes] = fresh,
+    ) -> None:
         self.threads = count(config.threads)
         self.log_format = log_format(config.access_log)
         self._clock = clock
         self._workers = Workers("forebay-lookup", _LOOKUPS_AT_ONCE)
-        self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock)
+        self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock, secret)
         with refusals():
             self.engine = engine_factory(encode(self.loop.effective.snapshot), self.threads, config.access_log, self.log_format)
         self.loop.serve(self.engine)

@@ -14,6 +14,7 @@ from pathlib import Path
 from forebay.errors import ListenError
 
 SOCKET = "control.sock"
+SECRET = "affinity.secret"  # noqa: S105 - the name of the file that holds it
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
@@ -113,6 +114,8 @@ def discard(directory: Path, environ: Mapping[str, str]) -> None:
     with suppress(OSError):  # somebody else tidied up first, or keeps something there
         (directory / SOCKET).unlink(missing_ok=True)
         if directory.parent in bases(environ):
+            if directory.name.startswith("pid-"):  # nobody comes back to it
+                (directory / SECRET).unlink(missing_ok=True)
             directory.rmdir()
 
 
