@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyException, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+mod balancer;
 mod picks;
 mod signals;
 
@@ -142,6 +143,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("EngineError", module.py().get_type::<EngineError>())?;
     module.add("BindError", module.py().get_type::<BindError>())?;
     module.add_class::<Engine>()?;
+    module.add_class::<balancer::Balancer>()?;
     module.add_function(wrap_pyfunction!(picks::picks, module)?)?;
     module.add_function(wrap_pyfunction!(signals::signals, module)?)?;
     module.add_function(wrap_pyfunction!(causes, module)?)

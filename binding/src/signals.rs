@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use forebay_engine::balance::columns::{Columns, Moment};
 use forebay_engine::balance::expression::{Expression, ExpressionSpec, Field, Metrics};
 use forebay_engine::balance::signals::Signals;
-use forebay_engine::balance::slot::{Shelf, Slot};
+use forebay_engine::balance::slot::{Column, Shelf, Slot};
 use forebay_engine::balance::view::View;
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -22,8 +22,8 @@ enum Event {
     /// Latency, in flight, ok.
     Answered(usize, f64, u32, bool),
     Failed(usize),
-    /// Now, load, metrics.
-    Report(usize, f64, f64, BTreeMap<String, f64>),
+    /// Now, load, metrics, in flight.
+    Report(usize, f64, f64, BTreeMap<String, f64>, u32),
     /// Now.
     Joined(usize, f64),
     /// Now, in flight by endpoint.
@@ -68,9 +68,12 @@ fn happen(signals: &Signals, columns: &Columns, event: &Event) -> Result<Option<
         Event::Picked(index) => slot(*index)?.picked(),
         Event::Answered(index, latency, inflight, ok) => signals.answered(0, slot(*index)?, *latency, *inflight, *ok),
         Event::Failed(index) => signals.failed(0, slot(*index)?),
-        Event::Report(index, now, load, metrics) => {
+        Event::Report(index, now, load, metrics, inflight) => {
+            let own = slot(*index)?.inflight();
+            let before = own.swap(*inflight, Ordering::Relaxed);
             let metrics: Vec<(&str, f64)> = metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
             signals.report(columns, slot(*index)?, *now, *load, &metrics);
+            own.store(before, Ordering::Relaxed);
         }
         Event::Joined(index, now) => {
             signals.joined(columns, std::slice::from_ref(slot(*index)?), *now);
@@ -99,5 +102,6 @@ fn read(columns: &Columns, names: &[String], now: f64) -> Shown {
     ];
     let learned = learned.into_iter().map(|(name, field)| (name.to_owned(), column(field)));
     let reported = (0..).zip(names).map(|(metric, name)| (format!("reported:{name}"), column(Field::Reported(metric))));
-    learned.chain(reported).collect()
+    let others = columns.slots().iter().map(|slot| slot.get(Column::Others)).collect();
+    learned.chain(reported).chain([("others".to_owned(), others)]).collect()
 }

@@ -24,12 +24,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Compiles a specification, taking over from `previous` what is the same.
+    /// Compiles a specification, taking over from `previous` what is the same. `now` is seconds of the engine's clock.
     ///
     /// # Errors
     ///
     /// What makes no sense; nothing is changed then.
-    pub fn build(spec: SnapshotSpec, previous: Option<&Self>, threads: usize) -> Result<Self> {
+    pub fn build(spec: SnapshotSpec, previous: Option<&Self>, threads: usize, now: f64) -> Result<Self> {
         let routes = match previous {
             Some(known) if known.spec.routes == spec.routes => Arc::clone(&known.routes),
             known => Arc::new(RouteTable::compile(&spec.routes, known.map(|known| &*known.routes))?),
@@ -39,7 +39,7 @@ impl Snapshot {
             let known = previous.and_then(|previous| previous.pools.get(name));
             let built = match known {
                 Some(known) if known.spec == *pool => Arc::clone(known),
-                known => Arc::new(Pool::build(name, pool.clone(), known.map(|pool| &**pool), threads).map_err(EngineError::Invalid)?),
+                known => Arc::new(Pool::build(name, pool.clone(), known.map(|pool| &**pool), threads, now).map_err(EngineError::Invalid)?),
             };
             pools.insert(name.clone(), built);
         }

@@ -70,7 +70,8 @@ impl Engine {
     /// What makes no sense or cannot be had; nothing is left behind then.
     pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format, tidy: fn()) -> Result<Self> {
         let threads = threads.max(1);
-        let snapshot = Snapshot::build(spec, None, threads)?;
+        let epoch = Instant::now();
+        let snapshot = Snapshot::build(spec, None, threads, 0.0)?;
         let listening = bind_missing(&snapshot.spec.listeners, &[], threads)?;
         let log = match log {
             "off" => None,
@@ -83,7 +84,7 @@ impl Engine {
             tidy,
             log,
             stopping: AtomicBool::new(false),
-            epoch: Instant::now(),
+            epoch,
             threads,
             id_seed: RandomState::new().build_hasher().finish(),
             ids: AtomicU64::new(0),
@@ -138,7 +139,7 @@ impl Engine {
         let mut state = lock(&self.state);
         let previous = self.shared.load();
         let spec = previous.apply(delta)?;
-        let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads)?;
+        let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads, self.shared.seconds(Instant::now()))?;
         // What was closed for good is not opened again by a change that comes late.
         let mut fresh = if self.shared.is_stopping() {
             Vec::new()

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::balance::affinity::Affinity;
-use crate::balance::columns::Columns;
+use crate::balance::columns::{Columns, Moment};
 use crate::balance::expression::Metrics;
 use crate::balance::policy::Policy;
 use crate::balance::program::BLOCK;
 use crate::balance::queue::Queue;
+use crate::balance::signals::Signals;
 use crate::balance::slot::Shelf;
 use crate::endpoint::Endpoint;
 use crate::failover::reflex::PAUSE;
@@ -28,7 +29,6 @@ pub use lease::Lease;
 pub use pick::Ask;
 
 /// What is counted of a pool, for as long as its name lives.
-#[derive(Default)]
 pub struct PoolState {
     /// Picks made so far, over all threads: the turn of the next.
     pub turn: AtomicU64,
@@ -46,11 +46,28 @@ pub struct PoolState {
     pub queue: Arc<Queue<Lease>>,
     /// Where the endpoints' columns are.
     shelf: Arc<Shelf>,
+    /// What is learned of the endpoints, and written to their columns.
+    signals: Signals,
     /// Until when some endpoint may be passed over: nobody looks before one failed.
     troubled: AtomicU64,
 }
 
 impl PoolState {
+    fn new(threads: usize) -> Self {
+        Self {
+            turn: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            attempts: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            responses: StatusCounters::default(),
+            latency: Histogram::default(),
+            queue: Arc::default(),
+            shelf: Arc::default(),
+            signals: Signals::new(threads),
+            troubled: AtomicU64::new(0),
+        }
+    }
+
     /// An endpoint failed: picks look for a while who is passed over.
     fn trouble(&self, now: u64) {
         self.troubled.fetch_max(now + PAUSE.as_millis() as u64, Ordering::Relaxed);
@@ -75,7 +92,7 @@ pub struct Pool {
     policy: Policy,
     affinity: Option<Affinity>,
     columns: Columns,
-    /// By index, slow start counted in.
+    /// By index, slow start counted in; empty where all are 1, which a score need not read.
     weights: Box<[f64]>,
     /// Those with an address and a weight: a bit each, 64 to a word.
     usable: Box<[u64]>,
@@ -109,13 +126,13 @@ impl Unpicked {
 }
 
 impl Pool {
-    /// Builds it for a new snapshot, taking over what the pool of this name had in the last one.
+    /// Builds it for a new snapshot, taking over what the pool of this name had in the last one. `now` is seconds of the engine's clock.
     ///
     /// # Errors
     ///
     /// Which endpoint makes no sense, and why.
-    pub fn build(name: &str, spec: PoolSpec, previous: Option<&Self>, threads: usize) -> Result<Self, String> {
-        let state = previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.state));
+    pub fn build(name: &str, spec: PoolSpec, previous: Option<&Self>, threads: usize, now: f64) -> Result<Self, String> {
+        let state = previous.map_or_else(|| Arc::new(PoolState::new(threads)), |pool| Arc::clone(&pool.state));
         let known: HashMap<&str, &Endpoint> =
             previous.into_iter().flat_map(|pool| pool.endpoints.iter()).map(|endpoint| (&*endpoint.id, &**endpoint)).collect();
         let endpoints = spec
@@ -126,23 +143,62 @@ impl Pool {
             .map_err(|reason| format!("pool {name}: {reason}"))?;
         let weights: Box<[f64]> = endpoints.iter().map(|endpoint| f64::from(endpoint.weight)).collect();
         let members: Vec<(&str, f64)> = endpoints.iter().zip(&weights).map(|(endpoint, weight)| (&*endpoint.id, *weight)).collect();
+        let alike = endpoints.iter().all(|endpoint| endpoint.weight == 1);
         let mut metrics = Metrics::default();
         let policy = Policy::new(&spec.policy, &members, spec.seed, &mut metrics).map_err(|reason| format!("pool {name}: {reason}"))?;
         let slots = endpoints.iter().map(|endpoint| Arc::clone(&endpoint.state.slot)).collect();
         let columns = Columns::new(slots, &metrics, previous.map(|pool| &pool.columns));
+        let fresh: Vec<_> =
+            endpoints.iter().filter(|each| !known.contains_key(&*each.id)).map(|each| Arc::clone(&each.state.slot)).collect();
+        if !fresh.is_empty() {
+            state.signals.joined(&columns, &fresh, now);
+        }
         let ids = endpoints.iter().map(|endpoint| &*endpoint.id);
         let affinity = spec.affinity.as_ref().and_then(|affinity| Affinity::new(affinity, name, ids));
         let usable = endpoints.chunks(BLOCK).map(usable).collect();
         // An HTTP/1 exchange has a connection to itself, so a cap on connections is one on exchanges too.
         let cap = spec.max_inflight.unwrap_or(u32::MAX).min(spec.max_connections.unwrap_or(u32::MAX));
-        Ok(Self { name: name.into(), spec, endpoints, state, policy, affinity, columns, weights, usable, cap })
+        Ok(Self {
+            name: name.into(),
+            spec,
+            endpoints,
+            state,
+            policy,
+            affinity,
+            columns,
+            weights: if alike { Box::default() } else { weights },
+            usable,
+            cap,
+        })
     }
 
-    /// An attempt failed by its endpoint's fault.
-    pub fn failed(&self, endpoint: &Endpoint, cause: Cause, now: u64) {
+    /// An answer began, `latency` seconds after its pick; it is `ok` unless it is a 5xx. `thread` is the caller's number.
+    pub fn answered(&self, lease: &Lease, thread: usize, latency: f64, ok: bool) {
+        self.state.signals.answered(thread, &lease.endpoint().state.slot, latency, lease.inflight(), ok);
+    }
+
+    /// An attempt failed by its endpoint's fault. `thread` is the caller's number.
+    pub fn failed(&self, endpoint: &Endpoint, thread: usize, cause: Cause, now: u64) {
+        self.state.signals.failed(thread, &endpoint.state.slot);
         endpoint.state.failures.fetch_add(1, Ordering::Relaxed);
         endpoint.state.reflex.failure(cause, now);
         self.state.trouble(now);
+    }
+
+    /// A server said how busy it is (0 to 1), and whatever else, at this second of the engine's clock.
+    pub fn reported(&self, endpoint: &Endpoint, now: f64, load: f64, metrics: &[(&str, f64)]) {
+        self.state.signals.report(&self.columns, &endpoint.state.slot, now, load, metrics);
+    }
+
+    /// Writes what was learned to the columns that policies read, if it is time to; `now` is seconds of the engine's clock.
+    pub fn refresh(&self, now: f64) {
+        self.state.signals.refresh(&self.columns, now);
+    }
+
+    /// What a policy would read at this second, as columns.
+    #[must_use]
+    pub fn moment(&self, now: f64) -> Moment<'_> {
+        Moment { columns: &self.columns, weights: &self.weights, now }
     }
 
     /// The hash of the key by which the policy picks for this request, where it has one. `ip` is the client's address as text.

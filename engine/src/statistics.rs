@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
+use crate::balance::slot::{Column, Slot};
 use crate::endpoint::Endpoint;
 use crate::failover::reflex::FAILURES;
 use crate::pool::Pool;
@@ -82,6 +83,17 @@ struct EndpointStatistics {
     responses: StatusCounts,
     bytes: Bytes,
     latency: HistogramSnapshot,
+    fields: Fields,
+}
+
+/// What a policy reads of an endpoint, besides its weight and what is in flight.
+#[derive(Debug, Serialize)]
+struct Fields {
+    latency: f64,
+    service_time: f64,
+    error_rate: f64,
+    age: f64,
+    reported_load: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,6 +181,17 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> EndpointStatistics {
         responses: state.responses.snapshot(),
         bytes: Bytes { sent: state.sent.load(Ordering::Relaxed), received: state.received.load(Ordering::Relaxed) },
         latency: state.latency.snapshot(),
+        fields: fields(&state.slot, now),
+    }
+}
+
+fn fields(slot: &Slot, now: u64) -> Fields {
+    Fields {
+        latency: slot.get(Column::Latency),
+        service_time: slot.get(Column::ServiceTime),
+        error_rate: slot.get(Column::ErrorRate),
+        age: now as f64 / 1000.0 - slot.get(Column::Since),
+        reported_load: slot.get(Column::ReportedLoad),
     }
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, final
 
-__all__ = ["BindError", "Engine", "EngineError", "__version__", "causes", "picks", "signals"]
+__all__ = ["Balancer", "BindError", "Engine", "EngineError", "__version__", "causes", "picks", "signals"]
 
 __version__: str
 
@@ -46,6 +46,29 @@ class Engine:
         """Cut what still runs, flush the access log, end the threads; returns how many exchanges and tunnels were cut. Idempotent."""
     def reopen_log(self) -> None:
         """Open the access log's path anew (rotation does so by itself within a second)."""
+
+@final
+class Balancer:
+    """One pool without a gateway: the engine's own picks, on the caller's clock (seconds). Every method may be called from any thread."""
+
+    def __new__(cls, pool: bytes, now: float = 0.0) -> Self:
+        """A pool (the JSON of `PoolSpec`) at that second. Raises EngineError for one that makes no sense."""
+    def pick(self, now: float, key: bytes | None = None, tried: Sequence[int] = ()) -> tuple[int, int] | None:
+        """A ticket and the index of the endpoint that it is for; None where nobody may be picked. `key` is what a consistent hash goes by,
+        `tried` are the indices of endpoints that must not be picked. The ticket is held until `done` or `failed`.
+        """
+    def answered(self, ticket: int, now: float, ok: bool) -> None:
+        """The first byte of an answer came; not `ok` is a server's error. Only the first call counts. Raises KeyError for no such ticket."""
+    def failed(self, ticket: int, now: float) -> None:
+        """The attempt failed by the endpoint's fault, and is over. Raises KeyError for no such ticket."""
+    def done(self, ticket: int, now: float) -> None:
+        """It is over; one that was never answered teaches nothing. Raises KeyError for no such ticket."""
+    def report(self, index: int, now: float, load: float, metrics: Mapping[str, float]) -> None:
+        """What a server says of itself: how busy it is (0 to 1), and metrics by name. Raises KeyError for no such index."""
+    def columns(self, now: float) -> dict[str, list[float]]:
+        """What policies read, by field: a value for each endpoint, in their order."""
+    def update(self, pool: bytes, now: float) -> None:
+        """The pool from now on; endpoints of the same id keep what was counted and learned. Raises EngineError, and changes nothing then."""
 
 def causes() -> Sequence[dict[str, Any]]:
     """The catalogue of causes: keys `cause origin phase status error meaning remedy`, in the engine's order."""

@@ -219,6 +219,7 @@ def _endpoint(spec: Json) -> Json:
         "requests": 0,
         "failures": 0,
         "consecutive_failures": 0,
+        "fields": {"latency": 0.001, "service_time": 0.001, "error_rate": 0.0, "age": 0.0, "reported_load": 0.0},
         "inflight": 0,
         "connections": {"open": 0, "idle": 0},
         "responses": _classes(),

@@ -11,7 +11,7 @@ from forebay.simulate import Factory, Plant
 
 
 class Reference:
-    """Refreshes its columns at the first pick after REFRESH seconds."""
+    """Refreshes its columns at the first pick after REFRESH seconds, as the engine's does."""
 
     def __init__(self, spec: Mapping[str, Any], plant: Plant, seed: int) -> None:
         count = len(plant.weights)
@@ -19,23 +19,26 @@ class Reference:
         self._endpoints = [(f"endpoint-{index}", float(weight)) for index, weight in enumerate(plant.weights)]
         self._inflight = [0.0] * count
         self._signals = Signals(count)
-        self._columns: dict[str, list[float]] = {}
         self._seed = seed
         self._turn = 0
-        self._refreshed = -REFRESH
+        self._refreshed = 0.0
         self._tickets: dict[int, tuple[int, float, int]] = {}
+        self._columns = self._shown(0.0)
+
+    def _shown(self, now: float) -> dict[str, list[float]]:
+        return {
+            "reported:inflight": [0.0] * len(self._endpoints),  # what a metric counts as that nobody has reported
+            **self._signals.columns(now),
+            "inflight": self._inflight,
+            "weight": [weight for _, weight in self._endpoints],
+        }
 
     def pick(self, now: float, key: bytes | None = None, tried: Sequence[int] = ()) -> tuple[int, int] | None:
         assert key is None, "no case here has keys"
         if now >= self._refreshed + REFRESH:
             self._refreshed = now
             self._signals.refresh(now, [int(count) for count in self._inflight])
-            self._columns = {
-                "reported:inflight": [0.0] * len(self._endpoints),  # what a metric counts as that nobody has reported
-                **self._signals.columns(now),
-                "inflight": self._inflight,
-                "weight": [weight for _, weight in self._endpoints],
-            }
+            self._columns = self._shown(now)
         eligible = [index not in tried for index in range(len(self._endpoints))]
         found = pick(self._spec, State(self._endpoints, self._columns, eligible), Occasion(self._seed, self._turn))
         if found is None:

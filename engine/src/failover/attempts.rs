@@ -102,6 +102,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
             let failed = match result {
                 Ok(back) => {
                     endpoint.state.latency.record(took);
+                    self.pool.answered(&lease, self.thread.index(), took.as_secs_f64(), back.response().status < 500);
+                    self.pool.refresh(self.thread.shared().seconds(at));
                     endpoint.state.reflex.success(|| self.thread.shared().now());
                     journal.attempted(&endpoint, None, took);
                     journal.cause = None;
@@ -115,7 +117,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
             journal.attempted(&endpoint, Some(failed.cause), took);
             journal.cause = Some(failed.cause);
             if failed.cause.origin() == Origin::Upstream {
-                self.pool.failed(&endpoint, failed.cause, self.thread.shared().now());
+                self.pool.failed(&endpoint, self.thread.index(), failed.cause, self.thread.shared().now());
             }
             tried.push(Arc::clone(&endpoint.id));
             let repeatable = failed.unsent || (idempotent && upload.is_whole() && failed.early);

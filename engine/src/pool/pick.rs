@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Lease, Pool, Unpicked};
-use crate::balance::columns::Moment;
 use crate::balance::draw::Occasion;
 use crate::balance::view::{Eligible, Masked};
 use crate::endpoint::Endpoint;
@@ -29,7 +28,8 @@ impl<'a> Ask<'a> {
 }
 
 impl Pool {
-    /// Picks an endpoint that was not tried (the one that the client is pinned to, where that may serve) and takes an exchange on for it; `now` reads the engine's clock.
+    /// Picks an endpoint that was not tried (the one that the client is pinned to, where that may serve) and takes an exchange on for it;
+    /// `now` reads the engine's clock.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Pool {
     /// The policy's choice among those eligible that have room. The error says whether any was eligible.
     fn lease(self: &Arc<Self>, occasion: Occasion, now: impl Fn() -> u64, eligible: &impl Eligible) -> Result<Lease, bool> {
         let seconds = if self.policy.reads_age() { now() as f64 / 1000.0 } else { 0.0 };
-        let moment = Moment { columns: &self.columns, weights: &self.weights, now: seconds };
+        let moment = self.moment(seconds);
         if self.cap == u32::MAX {
             return self.policy.pick(&moment, occasion, eligible).and_then(|picked| self.hold(picked)).ok_or(false);
         }
@@ -92,6 +92,7 @@ impl Pool {
     pub(super) fn hold(self: &Arc<Self>, (index, passed): (usize, u64)) -> Option<Lease> {
         let endpoint = self.endpoint(index)?;
         let inflight = endpoint.try_begin(self.cap)?;
+        endpoint.state.slot.picked();
         if passed > 0 {
             self.state.turn.fetch_add(passed, Ordering::Relaxed);
         }

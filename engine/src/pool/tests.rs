@@ -29,7 +29,7 @@ pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
 }
 
 fn pool(endpoints: &[(&str, u32)], cap: Option<u32>) -> Arc<Pool> {
-    Arc::new(Pool::build("app", spec(endpoints, cap), None, 1).unwrap())
+    Arc::new(Pool::build("app", spec(endpoints, cap), None, 1, 0.0).unwrap())
 }
 
 const THREE: [(&str, u32); 3] = [("127.0.0.1:1", 1), ("127.0.0.1:2", 1), ("127.0.0.1:3", 1)];
@@ -51,7 +51,7 @@ fn a_failing_endpoint_is_passed_over_while_another_serves() {
     let pool = pool(&THREE, None);
     for endpoint in &pool.endpoints[..2] {
         for _ in 0..3 {
-            pool.failed(endpoint, Cause::ConnectRefused, 0);
+            pool.failed(endpoint, 0, Cause::ConnectRefused, 0);
         }
     }
     for _ in 0..6 {
@@ -119,7 +119,7 @@ fn an_identity_keeps_its_counts_and_an_address_its_connections() {
     let old = pool(&THREE, None);
     let mut spec = spec(&THREE[1..], None);
     spec.endpoints[0].target = Some("127.0.0.1:9".into());
-    let new = Pool::build("app", spec, Some(&old), 1).unwrap();
+    let new = Pool::build("app", spec, Some(&old), 1, 0.0).unwrap();
     assert!(Arc::ptr_eq(&new.endpoints[0].state, &old.endpoints[1].state));
     assert!(!Arc::ptr_eq(&new.endpoints[0].idle, &old.endpoints[1].idle));
     assert!(Arc::ptr_eq(&new.endpoints[1].idle, &old.endpoints[2].idle));

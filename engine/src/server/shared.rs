@@ -70,6 +70,12 @@ impl Shared {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
+    /// A moment as seconds of the engine's clock.
+    #[must_use]
+    pub fn seconds(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.epoch).as_secs_f64()
+    }
+
     /// Whether the engine is ending.
     #[must_use]
     pub fn is_stopping(&self) -> bool {

@@ -131,7 +131,7 @@ impl World {
         let log = manner.logs.then(|| AccessLog::open(&folder.path("log"), Format::Json).unwrap());
         let shared = Shared {
             number: AtomicU64::new(spec.number),
-            snapshot: ArcSwap::from_pointee(Snapshot::build(spec, None, 1).unwrap()),
+            snapshot: ArcSwap::from_pointee(Snapshot::build(spec, None, 1, 0.0).unwrap()),
             totals: Totals::default(),
             tidy: || {},
             log,
@@ -214,7 +214,7 @@ impl World {
         spec.number += 1;
         edit(&mut spec);
         let number = spec.number;
-        shared.snapshot.store(Arc::new(Snapshot::build(spec, Some(&previous), 1).unwrap()));
+        shared.snapshot.store(Arc::new(Snapshot::build(spec, Some(&previous), 1, 0.0).unwrap()));
         shared.number.store(number, Ordering::Release);
         for pool in shared.load().pools.values() {
             pool.state.queue.nudge();

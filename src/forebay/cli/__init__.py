@@ -15,12 +15,13 @@ from forebay.cli.model import model
 from forebay.cli.output import complain
 from forebay.cli.policies import policies
 from forebay.cli.run import run
+from forebay.cli.simulate import simulate
 from forebay.cli.status import status
 from forebay.cli.version import version
 from forebay.errors import ControlError, ForebayError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
-for verb in (run, check, status, demo, policies, version):
+for verb in (run, check, status, demo, policies, simulate, version):
     app.command()(verb)
 app.add_typer(model, name="model")
 

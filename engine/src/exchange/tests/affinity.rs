@@ -98,7 +98,7 @@ fn a_client_whose_endpoint_is_passed_over_or_gone_is_pinned_to_another() {
         let lost = made(&world.pool(), 2, 0);
         for _ in 0..3 {
             let pool = world.pool();
-            pool.failed(&pool.endpoints[2], crate::record::Cause::ConnectRefused, world.thread.shared().now());
+            pool.failed(&pool.endpoints[2], 0, crate::record::Cause::ConnectRefused, world.thread.shared().now());
         }
         assert!(token(&served(&mut world, get(&lost), CLOSE).await).is_some());
         tokio::time::sleep(secs(3)).await;

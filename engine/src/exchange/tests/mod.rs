@@ -12,4 +12,5 @@ mod kept;
 mod limits;
 mod pieces;
 mod queue;
+mod reports;
 mod streams;

@@ -177,7 +177,7 @@ fn an_endpoint_whose_pause_ends_serves_those_who_wait_for_another() {
         });
         let endpoint = std::sync::Arc::clone(&world.pool().endpoints[0]);
         for _ in 0..FAILURES {
-            world.pool().failed(&endpoint, Cause::ConnectRefused, world.thread.shared().now());
+            world.pool().failed(&endpoint, 0, Cause::ConnectRefused, world.thread.shared().now());
         }
         let mut first = world.asks(GET).await;
         let mut b = world.accept().await;
