@@ -14,6 +14,7 @@ from forebay import _engine
 from forebay.balance.reference.signals import NEUTRAL, REFRESH, Signals
 
 METRICS = ["kv_cache", "queue"]
+TOLD = [*METRICS, "other", "inflight"]
 
 Columns: TypeAlias = dict[str, list[float]]
 
@@ -78,7 +79,7 @@ def histories(draw: st.DrawFn) -> tuple[int, list[Event]]:
             "picked": slots,
             "failed": slots,
             "answered": st.tuples(slots, latencies, inflights.map(lambda number: max(1, number)), st.booleans()),
-            "report": st.tuples(slots, st.just(now), numbers, st.dictionaries(st.sampled_from([*METRICS, "other"]), numbers)),
+            "report": st.tuples(slots, st.just(now), numbers, st.dictionaries(st.sampled_from(TOLD), numbers), inflights),
             "joined": st.tuples(slots, st.just(now)),
             "refresh": st.tuples(st.just(now), st.lists(inflights, min_size=count, max_size=count)),
         }[name]
@@ -110,8 +111,8 @@ def traffic(count: int, seconds: float, seed: int) -> list[Event]:
                 events.append(Event("answered", (slot, latency, inflight[slot] + 1, chance.random() > 0.01)))
         for slot in range(0, count, 3):
             if chance.random() < 0.02:
-                metrics = {name: chance.random() for name in METRICS if chance.random() < 0.7}
-                events.append(Event("report", (slot, now, chance.random(), metrics)))
+                metrics = {name: chance.random() for name in METRICS if chance.random() < 0.7} | {"inflight": 9 * chance.random()}
+                events.append(Event("report", (slot, now, chance.random(), metrics, inflight[slot])))
         if chance.random() < 0.02:
             events.append(Event("joined", (chance.randrange(count), now)))
         events.append(Event("refresh", (now, inflight)))

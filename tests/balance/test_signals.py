@@ -185,6 +185,19 @@ def test_a_report_counts_until_it_is_stale_and_then_as_the_median_of_the_fresh()
     assert signals.columns(99.0)["reported_load"] == [0.0] * 4
 
 
+@pytest.mark.parametrize(
+    ("told", "own", "others"),
+    [(7.0, 3, 4.0), (7.9, 3, 4.0), (3.0, 3, 0.0), (2.0, 3, 0.0), (-1.0, 0, 0.0), (math.nan, 0, 0.0), (math.inf, 1, 2.0**31 - 1)],
+)
+def test_a_server_s_own_count_tells_of_other_gateways_requests_until_it_is_stale(told: float, own: int, others: float) -> None:
+    signals = Signals(2)
+    signals.report(0, 1.0, 0.5, {"inflight": told}, own)
+    assert signals.columns(11.0)["others"] == [others, 0.0]
+    assert signals.columns(11.1)["others"] == [0.0, 0.0], "no median here: nobody knows of others"
+    signals.report(0, 2.0, 0.5, {}, own)
+    assert signals.columns(2.0)["others"] == [0.0, 0.0]
+
+
 def test_two_in_an_octave_are_the_bins() -> None:
     bins = [bin_of(number) for number in range(1, 17)]
     assert bins == [1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8]

@@ -112,7 +112,12 @@ impl Columns {
     }
 
     fn fill_inflight(&self, block: usize, out: &mut [f64]) {
-        self.each_run(block, out, |run, out| copy_counts(&run.block.inflight, run.from, out));
+        self.each_run(block, out, |run, out| {
+            copy_counts(&run.block.inflight, run.from, out);
+            if run.block.is_shared() {
+                run.block.cells(Column::Others).add(run.from, out);
+            }
+        });
     }
 
     fn fill_metric(&self, metric: u16, block: usize, out: &mut [f64]) {
@@ -168,10 +173,10 @@ pub struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// Exchanges on an endpoint now; 0 for an index beyond the last.
+    /// Exchanges on an endpoint now, those of other gateways included as far as its server tells; 0 for an index beyond the last.
     #[must_use]
     pub fn inflight(&self, index: usize) -> u32 {
-        self.columns.slots.get(index).map_or(0, |slot| slot.inflight().load(Ordering::Relaxed))
+        self.columns.slots.get(index).map_or(0, |slot| slot.inflight_of_all())
     }
 }
 
@@ -283,6 +288,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn exchanges_of_other_gateways_are_in_flight_too() {
+        let shelf = Arc::new(Shelf::default());
+        let slots: Vec<_> = (0..70).map(|_| shelf.slot()).collect();
+        for slot in &slots {
+            slot.inflight().store(2, Ordering::Relaxed);
+        }
+        slots[69].set_others(3.0);
+        let columns = Columns::new(slots[60..].to_vec(), &metrics(), None);
+        let view = Moment { columns: &columns, weights: &[], now: 0.0 };
+        let mut out = [0.0; 16];
+        let read = |out: &mut [f64; 16]| view.fill(Field::Inflight, 0, out);
+        read(&mut out);
+        assert_eq!(out[..10], [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 5.0]);
+        assert_eq!((0..10).map(|index| view.inflight(index)).sum::<u32>(), 23);
+        assert_eq!(view.value(Field::Inflight, 9).to_bits(), 5.0_f64.to_bits());
+        slots[69].set_others(0.0);
+        read(&mut out);
+        assert_eq!(out[9].to_bits(), 2.0_f64.to_bits());
     }
 
     #[test]

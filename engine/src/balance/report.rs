@@ -20,9 +20,6 @@ const LONGEST: usize = 4096;
 /// Metrics that are read; later ones are left out.
 const MOST: usize = 32;
 
-/// The metric by which a server tells how many requests it has in flight, from all its gateways.
-const INFLIGHT: &str = "inflight";
-
 /// One report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report<'a> {
@@ -54,12 +51,6 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
-    }
-
-    /// Requests that the server has in flight, from all its gateways, where it tells.
-    #[must_use]
-    pub fn inflight(&self) -> Option<f64> {
-        self.metric(INFLIGHT).filter(|count| *count >= 0.0)
     }
 
     fn read_text(&mut self, text: &'a str) {
@@ -160,7 +151,7 @@ mod tests {
         let json = r#"{"cpu_utilization": 0.3, "mem_utilization": 0.8, "named_metrics": {"kv_cache": 0.7, "inflight": 12}}"#;
         let camel = r#"{"namedMetrics":{"kv_cache":0.7,"inflight":12.0},"cpuUtilization":0.3,"memUtilization":0.8}"#;
         for report in [text, report(&format!("JSON {json}")), report(&format!("json {camel}"))] {
-            assert_eq!((report.load, report.inflight()), (0.3, Some(12.0)), "{report:?}");
+            assert_eq!((report.load, report.metric("inflight")), (0.3, Some(12.0)), "{report:?}");
             assert_eq!((report.metric("kv_cache"), report.metric("mem_utilization")), (Some(0.7), Some(0.8)), "{report:?}");
             assert_eq!(report.metrics.len(), 4);
         }

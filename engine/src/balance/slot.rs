@@ -3,7 +3,7 @@
 //! An endpoint has a slot, one lane of a block of 64, which it keeps over all snapshots: an exchange begun under an old snapshot counts where a
 //! new one looks. A slot is free again when the last who holds it lets go.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::program::BLOCK;
@@ -48,6 +48,13 @@ impl Cells {
             }
         }
     }
+
+    /// Adds the numbers from a lane on.
+    pub(super) fn add(&self, from: usize, out: &mut [f64]) {
+        for (cell, out) in self.0.iter().skip(from).zip(out) {
+            *out += f64::from_bits(cell.load(Ordering::Relaxed));
+        }
+    }
 }
 
 /// A lane is below 64 by its making; the mask tells the compiler so.
@@ -73,9 +80,11 @@ pub enum Column {
     ToldLoad,
     /// When its last report came, in seconds of the engine's clock; below zero for never.
     Told,
+    /// Exchanges on it of other gateways, as its last report tells; a whole number.
+    Others,
 }
 
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 8;
 
 /// 64 slots.
 #[derive(Debug)]
@@ -84,9 +93,16 @@ pub(super) struct Block {
     picks: [AtomicU32; BLOCK],
     births: [AtomicU32; BLOCK],
     learned: [Cells; COLUMNS],
+    /// Whether other gateways' exchanges were ever told of.
+    shared: AtomicBool,
 }
 
 impl Block {
+    /// Whether `Others` may hold anything but 0.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
     pub(super) fn cells(&self, column: Column) -> &Cells {
         let [first, ..] = &self.learned;
         self.learned.get(column as usize).unwrap_or(first)
@@ -108,7 +124,7 @@ pub(super) fn copy_counts(counts: &[AtomicU32; BLOCK], from: usize, out: &mut [f
 impl Default for Block {
     fn default() -> Self {
         let none = || std::array::from_fn(|_| AtomicU32::new(0));
-        Self { inflight: none(), picks: none(), births: none(), learned: Default::default() }
+        Self { inflight: none(), picks: none(), births: none(), learned: Default::default(), shared: AtomicBool::new(false) }
     }
 }
 
@@ -203,6 +219,22 @@ impl Slot {
     #[must_use]
     pub fn inflight(&self) -> &AtomicU32 {
         lane_of(&self.block.inflight, self.lane)
+    }
+
+    /// Exchanges on it now, those of other gateways included.
+    #[must_use]
+    #[expect(clippy::cast_sign_loss, reason = "a count")]
+    pub fn inflight_of_all(&self) -> u32 {
+        let own = self.inflight().load(Ordering::Relaxed);
+        if self.block.is_shared() { own.saturating_add(self.get(Column::Others) as u32) } else { own }
+    }
+
+    /// Writes how many exchanges of other gateways are on it.
+    pub fn set_others(&self, count: f64) {
+        self.set(Column::Others, count);
+        if count > 0.0 && !self.block.is_shared() {
+            self.block.shared.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A number that was learned.

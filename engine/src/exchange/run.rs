@@ -10,8 +10,9 @@ use super::journal::Journal;
 use super::relay::{Relay, server_cause};
 use super::tunnel::Tunnel;
 use super::{Back, Front, Reply, Transport};
+use crate::balance::report::Report;
 use crate::failover::attempts::{Answered, Attempts};
-use crate::message::RequestHead;
+use crate::message::{FieldName, RequestHead};
 use crate::pool::Pool;
 use crate::record::Cause;
 use crate::route::{RequestView, Route};
@@ -132,6 +133,7 @@ impl<T: Transport> Stage<'_, T> {
             Err(cause) => return Box::pin(self.refuse(front, journal, cause)).await,
         };
         pool.state.latency.record(answered.at.saturating_duration_since(journal.started));
+        note_report(self.thread, &answered);
         if answered.back.response().status == 101 {
             return Box::pin(self.tunnel(front, &limits, route, &mut answered, journal)).await;
         }
@@ -277,6 +279,15 @@ fn own_fields<B>(client: &Client, request: &RequestHead, answered: &Answered<B>)
     let pool = lease.pool();
     let cookie = pool.filter(|_| *pins).and_then(|pool| pool.set_cookie(lease, Shared::wall(), client.is_secure(request)));
     OwnFields { cookie, load_report: pool.is_some_and(|pool| pool.spec.load_report.keep) }
+}
+
+/// Takes in how busy the server says it is.
+fn note_report<B: Back>(thread: &Thread, answered: &Answered<B>) {
+    let Some(value) = answered.back.response().fields.values(FieldName::LoadReport).next() else { return };
+    if let (Some(pool), Some(report)) = (answered.lease.pool(), Report::parse(value)) {
+        let metrics: Vec<(&str, f64)> = report.metrics.iter().map(|(name, value)| (&**name, *value)).collect();
+        pool.reported(answered.lease.endpoint(), thread.shared().seconds(answered.at), report.load, &metrics);
+    }
 }
 
 fn local_answer(route: &Route, head: &RequestHead) -> Answer {

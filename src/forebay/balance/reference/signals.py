@@ -18,11 +18,16 @@ is in flight is taken for a server's speed, and picks are steered faster than th
 5. **Nothing stays unseen.** An endpoint that gets no request forgets (its samples count less and less), so that it comes back to the
    pool's median and gets one.
 
+What servers say of themselves is believed for STALE seconds. By the metric `inflight` a server says how many requests it has from all its
+gateways: those above what is in flight from here are the others', and policies read `inflight` as the sum of both. What is learned of
+times is about requests from here, and leaves the others out.
+
 Times are seconds on any clock; numbers are IEEE 754 binary64, and every step is one operation of it. An endpoint is a slot from 0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -60,6 +65,8 @@ STALE: Final = 10.0
 """Seconds for which a report of a server's is believed."""
 BINS: Final = 64
 """Two in each octave of a number in flight below 2 ** 32."""
+MOST: Final = 2.0**31
+"""Requests of other gateways that an endpoint is said to have at most."""
 REFRESH: Final = 0.1
 """Seconds between two refreshes of the columns."""
 
@@ -83,6 +90,7 @@ class Endpoint:
     since: float = 0.0
     reported: float = -1.0  # when, or below zero for never
     load: float = 0.0
+    others: float = 0.0  # in flight from other gateways, a whole number
     metrics: dict[str, float] = field(default_factory=dict)
     shown_latency: float = NEUTRAL
     shown_service: float = NEUTRAL
@@ -127,12 +135,14 @@ class Signals:
         endpoint.answers += 1.0
         endpoint.errors += 1.0
 
-    def report(self, slot: int, now: float, load: float, metrics: Mapping[str, float]) -> None:
-        """The server said how busy it is (0 to 1) and whatever else; believed for STALE seconds."""
+    def report(self, slot: int, now: float, load: float, metrics: Mapping[str, float], inflight: int = 0) -> None:
+        """The server said how busy it is (0 to 1) and whatever else; believed for STALE seconds. `inflight` is what it has from here now."""
         endpoint = self.endpoints[slot]
         endpoint.reported = now
         endpoint.load = load
         endpoint.metrics = dict(metrics)
+        told = metrics.get("inflight", 0.0)
+        endpoint.others = max(0.0, math.floor(min(told, MOST)) - float(inflight)) if told > inflight else 0.0
 
     def _learn(self, endpoint: Endpoint, latency: float, inflight: int) -> None:
         latency = max(SHORTEST, latency)
@@ -222,7 +232,8 @@ class Signals:
     def columns(self, now: float) -> dict[str, list[float]]:
         """The columns by the name of their field; a reported metric by `reported:NAME`.
 
-        A report older than STALE seconds counts as the median of the fresh ones, or 0 where there is none.
+        A report older than STALE seconds counts as the median of the fresh ones, or 0 where there is none; the `others` of such a one are 0.
+        A policy's `inflight` is the requests in flight from here and the `others`.
         """
         fresh = [now - e.reported <= STALE if e.reported >= 0.0 else False for e in self.endpoints]
         usual = median([e.load for e, good in zip(self.endpoints, fresh, strict=True) if good], 0.0)
@@ -232,6 +243,7 @@ class Signals:
             "error_rate": [error_rate(e) for e in self.endpoints],
             "age": [now - e.since for e in self.endpoints],
             "reported_load": [e.load if good else usual for e, good in zip(self.endpoints, fresh, strict=True)],
+            "others": [e.others if good else 0.0 for e, good in zip(self.endpoints, fresh, strict=True)],
         }
         for name in sorted({name for e in self.endpoints for name in e.metrics}):
             usual = median([e.metrics[name] for e, good in zip(self.endpoints, fresh, strict=True) if good and name in e.metrics], 0.0)
