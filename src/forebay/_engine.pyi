@@ -58,7 +58,7 @@ class Balancer:
         `tried` are the indices of endpoints that must not be picked. The ticket is held until `done` or `failed`.
         """
     def answered(self, ticket: int, now: float, ok: bool) -> None:
-        """The first byte of an answer came; not `ok` is a server's error. Only the first call counts. Raises KeyError for no such ticket."""
+        """The first byte of an answer came; not `ok` is a server's error. Only the first call counts. KeyError: no such ticket."""
     def failed(self, ticket: int, now: float) -> None:
         """The attempt failed by the endpoint's fault, and is over. Raises KeyError for no such ticket."""
     def done(self, ticket: int, now: float) -> None:
@@ -68,7 +68,7 @@ class Balancer:
     def columns(self, now: float) -> dict[str, list[float]]:
         """What policies read, by field: a value for each endpoint, in their order."""
     def update(self, pool: bytes, now: float) -> None:
-        """The pool from now on; endpoints of the same id keep what was counted and learned. Raises EngineError, and changes nothing then."""
+        """The pool from now on; endpoints of the same id keep what was learned. Raises EngineError, and changes nothing then."""
 
 def causes() -> Sequence[dict[str, Any]]:
     """The catalogue of causes: keys `cause origin phase status error meaning remedy`, in the engine's order."""

@@ -99,7 +99,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         },
     }
     assert POOLS["app"].model_dump(mode="json", exclude={"endpoints"}) == {
-        "balance": "weighted_round_robin",
+        "balance": "shortest_expected_delay",
         "host": "client",
         "connect_timeout": "1s",
         "max_connections": "off",

@@ -17,7 +17,7 @@ from forebay.balance.keys import key_wire, parse_key
 from forebay.balance.policy import POLICIES, Made, Policy, behind, catalogued, made
 from forebay.types import Malformed, describe, parse_duration, suggest
 
-DEFAULT: Final = "weighted_round_robin"
+DEFAULT: Final = "shortest_expected_delay"
 """The policy of a pool that names none."""
 
 MOST_CHOICES: Final = 64
@@ -32,6 +32,36 @@ _LARGEST_BOUND: Final = 1000.0
 
 Ties: TypeAlias = Literal["random", "rotate"]
 Table: TypeAlias = Literal["maglev", "ring", "rendezvous"]
+
+
+_TABLES: Final = ("maglev", "ring", "rendezvous")
+_TIES: Final = ("random", "rotate")
+
+
+def _score(order: Literal["least", "most"], score: Operand, choices: int | None, ties: str) -> Policy:
+    if ties not in _TIES:
+        raise Malformed(f"{ties!r} is no way to settle ties", suggest(str(ties), _TIES) or "write random or rotate")
+    expression, count = operand(score), _whole("choices", choices, MOST_CHOICES)
+    spec = {"kind": "score", "order": order, "expression": expression.wire(), "choices": count, "ties": ties}
+    return made(spec, {"score": expression, "choices": count, "ties": ties})
+
+
+def _whole(name: str, value: object, largest: int) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Malformed(f"{name} must be a whole number, not {describe(value)}")
+    if not 1 <= value <= largest:
+        raise Malformed(f"{name} must lie between 1 and {largest}, not {value}")
+    return value
+
+
+def _bound(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise Malformed(f"bounded_load must be a number, not {describe(value)}")
+    if not 1 <= value <= _LARGEST_BOUND:
+        raise Malformed(f"bounded_load must lie between 1 and {_LARGEST_BOUND:.0f}, not {value}", "write 1.25 for a quarter above fair")
+    return float(value)
 
 
 @catalogued
@@ -317,33 +347,3 @@ def python(
     spec = {"kind": "python", "callable": name, "budget": seconds, "fallback": other.spec}
     arguments = {"function": name, "budget": seconds, "fallback": other}
     return made(spec, arguments, None if isinstance(function, str) else function)
-
-
-_TABLES: Final = ("maglev", "ring", "rendezvous")
-_TIES: Final = ("random", "rotate")
-
-
-def _score(order: Literal["least", "most"], score: Operand, choices: int | None, ties: str) -> Policy:
-    if ties not in _TIES:
-        raise Malformed(f"{ties!r} is no way to settle ties", suggest(str(ties), _TIES) or "write random or rotate")
-    expression, count = operand(score), _whole("choices", choices, MOST_CHOICES)
-    spec = {"kind": "score", "order": order, "expression": expression.wire(), "choices": count, "ties": ties}
-    return made(spec, {"score": expression, "choices": count, "ties": ties})
-
-
-def _whole(name: str, value: object, largest: int) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Malformed(f"{name} must be a whole number, not {describe(value)}")
-    if not 1 <= value <= largest:
-        raise Malformed(f"{name} must lie between 1 and {largest}, not {value}")
-    return value
-
-
-def _bound(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise Malformed(f"bounded_load must be a number, not {describe(value)}")
-    if not 1 <= value <= _LARGEST_BOUND:
-        raise Malformed(f"bounded_load must lie between 1 and {_LARGEST_BOUND:.0f}, not {value}", "write 1.25 for a quarter above fair")
-    return float(value)

@@ -126,7 +126,7 @@ class EndpointStatistics:
     bytes: Bytes
     latency: Histogram
     fields: Mapping[str, float]
-    """What a policy reads besides weight and in-flight: `latency`, `service_time`, `age` (seconds), `error_rate`, `reported_load` (0..1)."""
+    """What a policy reads besides weight and in-flight: `latency`, `service_time`, `age` (s), `error_rate`, `reported_load` (0..1)."""
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:
