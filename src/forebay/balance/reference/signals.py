@@ -136,7 +136,7 @@ class Signals:
         endpoint.errors += 1.0
 
     def report(self, slot: int, now: float, load: float, metrics: Mapping[str, float], inflight: int = 0) -> None:
-        """The server said how busy it is (0 to 1) and whatever else; believed for STALE seconds. `inflight` is what it has from here now."""
+        """The server said how busy it is (0 to 1) and whatever else; believed for STALE seconds. `inflight` is what it has from here."""
         endpoint = self.endpoints[slot]
         endpoint.reported = now
         endpoint.load = load
@@ -232,7 +232,7 @@ class Signals:
     def columns(self, now: float) -> dict[str, list[float]]:
         """The columns by the name of their field; a reported metric by `reported:NAME`.
 
-        A report older than STALE seconds counts as the median of the fresh ones, or 0 where there is none; the `others` of such a one are 0.
+        A report older than STALE seconds counts as the median of the fresh ones, or 0 where there is none; the `others` of such one are 0.
         A policy's `inflight` is the requests in flight from here and the `others`.
         """
         fresh = [now - e.reported <= STALE if e.reported >= 0.0 else False for e in self.endpoints]
