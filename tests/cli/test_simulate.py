@@ -49,6 +49,7 @@ def test_a_picture_is_drawn(forebay: Command, work: Path) -> None:
         (("--load", "0"), "the load is 0"),
         (("--gateways", "0"), "1 to 100"),
         (("--policies", "lest(inflight)"), "lest"),
+        (("--policies", "consistent_hash"), "keys of requests, which have none in this case; take the preset keys or caches"),
         (("--arrivals", "nowhere.log"), "nowhere.log: No such file"),
         (("--policies", "oracle", "--requests", "10", "--plot", "picture.gif"), "no picture"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 
 from forebay.balance import parse
 from forebay.balance.reference.draws import Occasion
+from forebay.balance.reference.hashing import xxh64
 from forebay.balance.reference.picks import State, pick
 from forebay.balance.reference.signals import REFRESH, Signals
 from forebay.simulate import Factory, Plant
@@ -16,7 +17,7 @@ class Reference:
     def __init__(self, spec: Mapping[str, Any], plant: Plant, seed: int) -> None:
         count = len(plant.weights)
         self._spec = spec
-        self._endpoints = [(f"endpoint-{index}", float(weight)) for index, weight in enumerate(plant.weights)]
+        self._endpoints = [(f"10.0.0.{index}:80", float(weight)) for index, weight in enumerate(plant.weights)]
         self._inflight = [0.0] * count
         self._signals = Signals(count)
         self._seed = seed
@@ -34,13 +35,13 @@ class Reference:
         }
 
     def pick(self, now: float, key: bytes | None = None, tried: Sequence[int] = ()) -> tuple[int, int] | None:
-        assert key is None, "no case here has keys"
         if now >= self._refreshed + REFRESH:
             self._refreshed = now
             self._signals.refresh(now, [int(count) for count in self._inflight])
             self._columns = self._shown(now)
         eligible = [index not in tried for index in range(len(self._endpoints))]
-        found = pick(self._spec, State(self._endpoints, self._columns, eligible), Occasion(self._seed, self._turn))
+        occasion = Occasion(self._seed, self._turn, None if key is None else xxh64(key, self._seed))
+        found = pick(self._spec, State(self._endpoints, self._columns, eligible), occasion)
         if found is None:
             return None
         index, self._turn = found

@@ -1,5 +1,7 @@
 """The engine's balancer in a simulation: it picks and learns what the reference does, request by request, and fast enough."""
 
+from itertools import product
+
 import pytest
 
 from forebay.balance import parse
@@ -24,9 +26,15 @@ POLICIES = [
 ]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("case", ["unequal", "errors", "streams"])
-def test_every_pick_of_a_simulation_is_the_references(policy: str, case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "policy"),
+    [
+        *product(["unequal", "errors", "streams"], POLICIES),
+        ("caches", "consistent_hash"),
+        ("caches", "consistent_hash(table='rendezvous', bounded_load=1.25)"),
+    ],
+)
+def test_every_pick_of_a_simulation_is_the_references(case: str, policy: str) -> None:
     scenario = preset(case)
     native_run, reference_run = (
         simulate(scenario, factory, requests=3000, seed=3) for factory in (native(parse(policy)), reference(policy))

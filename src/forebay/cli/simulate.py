@@ -45,7 +45,7 @@ def simulate(  # noqa: PLR0913 - one for each option
         if arrivals is not None:
             with arrivals.open(encoding="utf-8") as lines:
                 scenario = replace(scenario, arrivals=read(lines))
-        named = factories(policies)
+        named = factories(policies, keys=scenario.keys is not None)
         with _bar(requests) as watch:
             results = compare(scenario, named, requests=requests, seed=seed, warm_up=warm_up, watch=watch)
         if plot is not None:

@@ -17,10 +17,12 @@ from forebay.simulate.run import simulate
 from forebay.simulate.scenario import (
     Arrivals,
     Bursts,
+    Cache,
     Closed,
     Cold,
     Crashes,
     Errors,
+    Keys,
     Poisson,
     Recorded,
     Scenario,
@@ -29,7 +31,7 @@ from forebay.simulate.scenario import (
 )
 
 __all__ = [
-    "PRESETS", "Arrivals", "Balancer", "Bursts", "Closed", "Cold", "Crashes", "Deterministic", "Distribution", "Errors",
-    "Exponential", "Factory", "LogNormal", "Mixture", "Oracle", "Pareto", "Plant", "Poisson", "Record", "Recorded", "Result",
+    "PRESETS", "Arrivals", "Balancer", "Bursts", "Cache", "Closed", "Cold", "Crashes", "Deterministic", "Distribution", "Errors",
+    "Exponential", "Factory", "Keys", "LogNormal", "Mixture", "Oracle", "Pareto", "Plant", "Poisson", "Record", "Recorded", "Result",
     "Scenario", "Server", "Slowdowns", "compare", "preset", "quantile", "read", "simulate",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from forebay.balance import parse
+from forebay.balance import Policy, parse
 from forebay.simulate.balancers import Factory, Oracle
 from forebay.simulate.native import native
 from forebay.types import Malformed
@@ -31,9 +31,20 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def factories(text: str) -> dict[str, Factory]:
-    """The balancers that a list of policies names, by those names. Raises Malformed for what is no policy, and for a list of none."""
-    named: dict[str, Factory] = {each: Oracle if each == ORACLE else native(parse(each)) for each in split(text)}
+def factories(text: str, *, keys: bool = True) -> dict[str, Factory]:
+    """The balancers that a list of policies names, by those names; `keys` says whether the requests have any.
+
+    Raises Malformed for what is no policy or cannot be simulated, and for a list of none.
+    """
+    named: dict[str, Factory] = {each: Oracle if each == ORACLE else native(_parsed(each, keys=keys)) for each in split(text)}
     if not named:
         raise Malformed("no policy is named", 'write --policies "shortest_expected_delay, least_connections"')
     return named
+
+
+def _parsed(text: str, *, keys: bool) -> Policy:
+    policy = parse(text)
+    if policy.kind == "consistent_hash" and not keys:
+        said = f'"{text}" goes by the keys of requests, which have none in this case'
+        raise Malformed(said, "take the preset keys or caches, or name another policy")
+    return policy

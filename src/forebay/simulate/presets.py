@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from forebay.simulate.draws import Deterministic, Distribution, Exponential, LogNormal, Mixture, Pareto
-from forebay.simulate.scenario import Bursts, Cold, Crashes, Errors, Poisson, Scenario, Server, Slowdowns
+from forebay.simulate.scenario import Bursts, Cache, Cold, Crashes, Errors, Keys, Poisson, Scenario, Server, Slowdowns
 from forebay.types import Malformed, suggest
 
 MEAN: Final = 0.01
@@ -22,6 +22,7 @@ EQUAL: Final = (Server(),) * 10
 UNEQUAL: Final = (Server(),) * 8 + (Server(speed=0.25),) * 2
 _SLOWED: Final = (Server(slowdowns=Slowdowns(4.0, Exponential(2.7), Exponential(0.3))),) * 10
 _CRASHING: Final = (Server(crashes=Crashes(Exponential(30.0), Exponential(3.0)), cold=Cold(4.0, 2.0)),) * 10
+_CACHING: Final = (Server(cache=Cache(1000)),) * 10
 _BODY: Final = 20.0
 _FIRST_BYTE: Final = 0.05
 
@@ -48,18 +49,18 @@ def _streams(servers: tuple[Server, ...], load: float, meaning: str) -> Scenario
 
 def _bursts(load: float) -> Scenario:
     busy = Bursts(quiet=0.7 * load * 10 / MEAN, busy=4.0 * load * 10 / MEAN, quiet_lasts=1.0, busy_lasts=0.1)
-    return replace(_case("bursts: 0.1 s at four times the load, 1 s below it", EQUAL, load), arrivals=busy)
+    return replace(_case("0.1 s at four times the load, 1 s below it", EQUAL, load), arrivals=busy)
 
 
 _CASES: Final[Mapping[str, tuple[float, Callable[[float], Scenario]]]] = MappingProxyType(
     {
         "equal": (0.9, lambda load: _case("equal servers", EQUAL, load)),
         "unequal": (0.7, lambda load: _case("8 servers, and 2 at a quarter of their speed", UNEQUAL, load)),
-        "unequal-gateways": (0.7, lambda load: _case("the same behind 10 gateways", UNEQUAL, load, gateways=10)),
+        "unequal-gateways": (0.7, lambda load: _case("8 servers, and 2 at a quarter of their speed", UNEQUAL, load, gateways=10)),
         "slowdowns": (0.6, lambda load: _case("each is 4 times slower for a tenth of the time", _SLOWED, load)),
         "slowdowns-gateways": (
             0.6,
-            lambda load: _case("the same behind 10 gateways", _SLOWED, load, gateways=10),
+            lambda load: _case("each is 4 times slower for a tenth of the time", _SLOWED, load, gateways=10),
         ),
         "fifo": (0.7, lambda load: _case("equal servers of one worker", EQUAL, load)),
         "workers": (0.7, lambda load: _case("equal servers of 16 workers", (Server(workers=16),) * 10, load)),
@@ -98,6 +99,13 @@ _CASES: Final[Mapping[str, tuple[float, Callable[[float], Scenario]]]] = Mapping
             lambda load: replace(_case("each is gone for 3 s every half minute, then cold for 2 s", _CRASHING, load), tries=2),
         ),
         "bursts": (0.6, _bursts),
+        "keys": (0.7, lambda load: replace(_case("equal servers; 10,000 keys, some asked for far more often", EQUAL, load), keys=Keys())),
+        "caches": (
+            0.7,
+            lambda load: replace(
+                _case("equal servers that each keep 1,000 of 10,000 keys, whose work is then a tenth", _CACHING, load), keys=Keys()
+            ),
+        ),
     }
 )
 PRESETS: Final = tuple(_CASES)

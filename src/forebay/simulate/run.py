@@ -12,6 +12,7 @@ from forebay.simulate.balancers import Balancer, Factory, Plant
 from forebay.simulate.clock import Clock
 from forebay.simulate.draws import stream
 from forebay.simulate.fate import Fate
+from forebay.simulate.keys import Kept, Popularity, name
 from forebay.simulate.machines import Machine, Queue, Sharing
 from forebay.simulate.result import Record, Result
 from forebay.simulate.scenario import Closed, Scenario, Server
@@ -68,13 +69,16 @@ class _Run:
         self._work = partial(scenario.work.draw, stream(seed, "work"))
         self._body = partial(scenario.body.draw, stream(seed, "body")) if scenario.body else None
         self._gateway = stream(seed, "gateway")
+        self._key = partial(Popularity(scenario.keys).draw, stream(seed, "keys")) if scenario.keys else None
+        self._kept = [Kept(server.cache) if server.cache and scenario.keys else None for server in scenario.servers]
         self._luck = stream(seed, "luck")
         self._think = stream(seed, "think")
         self._faulty = any(server.errors for server in scenario.servers)
-        # Of each request, by its number: its work, its luck, its body, its gateway, and where its present try went.
+        # Of each request, by its number: its work, its luck, its body, its key, its gateway, and where its present try went.
         self._works = array("d")
         self._lucks = array("d")
         self._bodies = array("d")
+        self._keys = array("L")
         self._gateways = array("H")
         self._tickets = array("Q")
         self._tried: dict[int, list[int]] = {}
@@ -119,6 +123,8 @@ class _Run:
         self._works.append(self._work())
         self._lucks.append(self._luck())
         self._bodies.append(self._body() if self._body else 0.0)
+        if self._key:
+            self._keys.append(self._key())
         self._gateways.append(int(self._gateway() * len(self.balancers)))
         self._tickets.append(0)
         self.record.came(self.clock.now)
@@ -130,7 +136,8 @@ class _Run:
 
     def _send(self, request: int) -> None:
         tried = self._tried.get(request, ())
-        picked = self.balancers[self._gateways[request]].pick(self.clock.now, None, tried)
+        key = name(self._keys[request]) if self._key else None
+        picked = self.balancers[self._gateways[request]].pick(self.clock.now, key, tried)
         if picked is None:
             self._over(request)
             return
@@ -142,7 +149,8 @@ class _Run:
         elif errors and self._lucks[request] < errors.share:
             self.clock.after(errors.latency, self._answer_error, request)
         else:
-            self.machines[index].arrive(request, self._works[request])
+            kept, work = self._kept[index], self._works[request]
+            self.machines[index].arrive(request, kept.work(self._keys[request], work) if kept else work)
 
     def _signal(self, signal: Callable[[_Try], None], request: int) -> None:
         """Let the request's gateway learn something of its present try, at once or with delay."""

@@ -49,6 +49,20 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
+class Cache:
+    """The server keeps the `size` keys that it was last asked for; the work of one that it has is divided by `factor`. Crashes leave it."""
+
+    size: int
+    factor: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise Malformed(f"a cache holds {self.size} keys: it needs one at least")
+        if not 0.0 < self.factor < float("inf"):
+            raise Malformed(f"a cache's factor is {self.factor}: it must be above 0 and finite")
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One server.
 
@@ -68,12 +82,29 @@ class Server:
     crashes: Crashes | None = None
     cold: Cold | None = None
     errors: Errors | None = None
+    cache: Cache | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.speed < float("inf"):
             raise Malformed(f"a server's speed is {self.speed}: it must be above 0 and finite")
         if self.workers < 1:
             raise Malformed(f"a server has {self.workers} workers: it needs one at least")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Each request has one of `count` keys, the k-th most popular with a probability in proportion to `1 / k ** exponent` (Zipf's law;
+    with 0 all are alike).
+    """
+
+    count: int = 10_000
+    exponent: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise Malformed(f"there are {self.count} keys: requests need one at least")
+        if not 0.0 <= self.exponent < float("inf"):
+            raise Malformed(f"the exponent of the keys is {self.exponent}: it must be 0 or more, and finite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +168,7 @@ class Scenario:
         reports: whether servers say with each answer how many requests they have (the metric `inflight`, and as `reported_load` that
             number divided by the workers, at most 1).
         tries: how many endpoints a failed request is sent to at most.
+        keys: the keys that requests have, which a consistent hash goes by and caches keep; without them it falls back.
     """
 
     name: str
@@ -150,6 +182,7 @@ class Scenario:
     signal_delay: float = 0.0
     reports: bool = False
     tries: int = 1
+    keys: Keys | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.servers) <= MOST_SERVERS:
