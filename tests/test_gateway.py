@@ -338,7 +338,7 @@ def test_the_public_names_are_complete() -> None:
     schema = {"Endpoint", "HeaderEdits", "Limits", "Listener", "Match", "Pool", "Queue", "Redirect", "Respond", "Retry", "Route"}
     schema |= {"Affinity", "LoadReport"}
     errors = {"ConfigError", "ControlError", "Fault", "ForebayError", "ForkError", "ListenError", "NoEndpoint"}
-    running = {"Gateway", "Running", "RunningPool", "Statistics", "PoolStatistics", "EndpointStatistics", "Histogram"}
+    running = {"Balancer", "Gateway", "Running", "RunningPool", "Statistics", "PoolStatistics", "EndpointStatistics", "Histogram"}
     policies = {"balance", "endpoint"}
     assert set(forebay.__all__) == schema | errors | running | policies | {"__version__"}
     assert all(hasattr(forebay, name) for name in forebay.__all__)

@@ -24,6 +24,7 @@ ORDER = {
     "config": 4,
     "control": 5,
     "simulate": 6,
+    "balancer": 6,
     "observe": 7,
     "admin": 8,
     "gateway": 9,
@@ -33,7 +34,7 @@ ORDER = {
     "__main__": 12,
 }
 PURE = {"types", "errors", "balance", "failover", "model"}
-MAY_IMPORT_ENGINE = {"control", "simulate", "observe", "gateway"}
+MAY_IMPORT_ENGINE = {"control", "simulate", "balancer", "observe", "gateway"}
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60

@@ -7,6 +7,7 @@ Gateway(listen="127.0.0.1:8080", pools={"app": Pool(["10.0.0.1:80", "10.0.0.2:80
 
 from forebay import balance
 from forebay.balance import endpoint
+from forebay.balancer import Balancer
 from forebay.config.schema import (
     Affinity,
     Endpoint,
@@ -29,6 +30,7 @@ from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatis
 
 __all__ = [
     "Affinity",
+    "Balancer",
     "ConfigError",
     "ControlError",
     "Endpoint",
