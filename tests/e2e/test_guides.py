@@ -38,3 +38,29 @@ def test_the_first_gateway_serves_on_when_a_server_is_killed(clone: Path, monkey
     together, alone = (lines for lines in served if lines)
     assert sorted(together) == sorted([*hello.values(), *hello.values()])
     assert alone == [hello[8002]] * 4
+
+
+def test_a_program_of_its_own_loses_no_request_when_a_server_is_killed(clone: Path) -> None:
+    ports = free_ports(8001, 8002)
+    said = []
+    with shell(clone) as bash:
+        for block in blocks("docs/guides/use-the-balancer.md", ports):
+            if block.title:
+                (clone / block.title).write_text(block.text)
+            elif block.language == "sh":
+                said.append([line.rstrip("\n") for line in bash.run(block.text)])
+                for port in (port for port in ports.values() if f"127.0.0.1 {port} >" in block.text):
+                    until_listening(port)
+    first, second = (f"127.0.0.1:{port}" for port in ports.values())
+    asked, retried, streamed = (lines for lines in said if any("picks" in line for line in lines))
+    assert sum(_picks(asked, address) for address in (first, second)) == 10
+    assert "10 answers" in retried
+    assert _picks(retried, second) == 10
+    assert "status 404" in streamed
+    assert f'  "{second}": {{' in streamed
+
+
+def _picks(lines: list[str], address: str) -> int:
+    (found,) = (line.split() for line in lines if line.startswith(f"{address} "))
+    assert found[2:] == ["picks,", "0", "failures"]
+    return int(found[1])
