@@ -1,8 +1,10 @@
 """What a policy would do before it meets traffic: a discrete-event simulation under a virtual clock.
 
-    from forebay.simulate import Oracle, compare, preset
+    from forebay import balance
+    from forebay.simulate import Oracle, compare, native, preset
 
-    results = compare(preset("unequal"), {"oracle": Oracle}, requests=100_000, seed=1)
+    policies = {"fewest": native(balance.least_connections()), "oracle": Oracle}
+    results = compare(preset("unequal"), policies, requests=100_000, seed=1)
 
 Same seed, same result, on any machine; every policy meets the very same requests.
 """
@@ -10,6 +12,7 @@ Same seed, same result, on any machine; every policy meets the very same request
 from forebay.simulate.balancers import Balancer, Factory, Oracle, Plant
 from forebay.simulate.compare import compare
 from forebay.simulate.draws import Deterministic, Distribution, Exponential, LogNormal, Mixture, Pareto
+from forebay.simulate.native import native
 from forebay.simulate.presets import PRESETS, preset
 from forebay.simulate.recording import read
 from forebay.simulate.result import Record, Result, quantile
@@ -33,5 +36,5 @@ from forebay.simulate.scenario import (
 __all__ = [
     "PRESETS", "Arrivals", "Balancer", "Bursts", "Cache", "Closed", "Cold", "Crashes", "Deterministic", "Distribution", "Errors",
     "Exponential", "Factory", "Keys", "LogNormal", "Mixture", "Oracle", "Pareto", "Plant", "Poisson", "Record", "Recorded", "Result",
-    "Scenario", "Server", "Slowdowns", "compare", "preset", "quantile", "read", "simulate",
+    "Scenario", "Server", "Slowdowns", "compare", "native", "preset", "quantile", "read", "simulate",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ EQUAL: Final = (Server(),) * 10
 UNEQUAL: Final = (Server(),) * 8 + (Server(speed=0.25),) * 2
 _SLOWED: Final = (Server(slowdowns=Slowdowns(4.0, Exponential(2.7), Exponential(0.3))),) * 10
 _CRASHING: Final = (Server(crashes=Crashes(Exponential(30.0), Exponential(3.0)), cold=Cold(4.0, 2.0)),) * 10
+_FAILING: Final = Server(workers=16, crashes=Crashes(Exponential(10.0), Exponential(1.0)))
 _CACHING: Final = (Server(cache=Cache(1000)),) * 10
 _BODY: Final = 20.0
 _FIRST_BYTE: Final = 0.05
@@ -97,6 +98,11 @@ _CASES: Final[Mapping[str, tuple[float, Callable[[float], Scenario]]]] = Mapping
         "crashes": (
             0.6,
             lambda load: replace(_case("each is gone for 3 s every half minute, then cold for 2 s", _CRASHING, load), tries=2),
+        ),
+        "alone": (0.5, lambda load: _case("one server, which is gone for 1 s every 10 s", (_FAILING,), load)),
+        "standby": (
+            0.25,
+            lambda load: replace(_case("two servers, each gone for 1 s every 10 s; 2 tries", (_FAILING, _FAILING), load), tries=2),
         ),
         "bursts": (0.6, _bursts),
         "keys": (0.7, lambda load: replace(_case("equal servers; 10,000 keys, some asked for far more often", EQUAL, load), keys=Keys())),
