@@ -68,7 +68,7 @@ def test_a_seed_repeats_random_picks_and_without_one_they_differ() -> None:
 
 
 def test_an_endpoint_says_where_it_is() -> None:
-    endpoints = ["app.test:8080", "[::1]:81", "unix:/run/app.sock", Endpoint("http://10.0.0.1", id="x", weight=2)]
+    endpoints: list[str | Endpoint] = ["app.test:8080", "[::1]:81", "unix:/run/app.sock", Endpoint("http://10.0.0.1", id="x", weight=2)]
     balancer = Balancer(endpoints, balance="round_robin")
     said = {}
     for _ in range(20):
@@ -98,7 +98,7 @@ def test_a_thousand_endpoints_cost_about_what_ten_do() -> None:
 
 
 def test_when_all_have_been_tried_it_says_so() -> None:
-    balancer = Balancer(THREE[:2])
+    balancer = Balancer(THREE[:2], balance="round_robin")
     with balancer.pick() as first, pytest.raises(NoEndpoint) as raised, balancer.pick(tried=[first, THREE[1]]):
         pass
     assert str(raised.value) == "every endpoint has been tried: 10.0.0.1:80, 10.0.0.2:80; try fewer times, or add endpoints"
