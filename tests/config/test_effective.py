@@ -74,6 +74,7 @@ def test_what_no_key_changes_is_what_the_engine_and_the_resolver_do() -> None:
     for key, source in seconds.items():
         unit, number = re.fullmatch(r"Duration::from(secs|millis)\((\d+)\)", source).groups()  # type: ignore[union-attr]
         assert parse_duration(fixed[key]) == int(number) / (1 if unit == "secs" else 1000), key
+    assert float(constant("balance/signals.rs", "STALE")) == signals.STALE
     assert fixed["load_report.believed"] == f"{signals.STALE:g}s"
     assert fixed["names.refresh"] == f"{resolve.REFRESH:g}s"
     assert fixed["names.retry"] == f"{1000 * resolve.FIRST_RETRY:g}ms, doubled up to {resolve.LONGEST_RETRY:g}s"

@@ -44,7 +44,11 @@ class Endpoint(Table):
         )
     )
     weight: Annotated[int, number(0, MAX_WEIGHT)] = Field(
-        1, description="Its share relative to the pool's other endpoints, 0 to 1000, for the policies that weigh. 0 takes no requests."
+        1,
+        description=(
+            "Its share relative to the pool's other endpoints, 0 to 1000, for the policies that weigh. 0 takes no requests but those of "
+            "clients that `affinity` has pinned to it."
+        ),
     )
     id: EndpointId | None = Field(
         None, description="Its name in status and records, unique in the pool. Without one it goes by its resolved address."

@@ -232,7 +232,7 @@ class Signals:
     def columns(self, now: float) -> dict[str, list[float]]:
         """The columns by the name of their field; a reported metric by `reported:NAME`.
 
-        A report older than STALE seconds counts as the median of the fresh ones, or 0 where there is none; the `others` of such one are 0.
+        A report older than STALE seconds counts as the median of the fresh ones, or 0 where there is none; its `others` are 0.
         A policy's `inflight` is the requests in flight from here and the `others`.
         """
         fresh = [now - e.reported <= STALE if e.reported >= 0.0 else False for e in self.endpoints]
