@@ -79,7 +79,7 @@ $(TOOLS): pyproject.toml | cargo
 
 $(ENGINE): $(TOOLS) $(BUILT) $(RUST) | cargo
 	@echo 'Building the engine ($(PROFILE); the first time takes a minute or two)'; \
-	if ! PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV='$(CURDIR)/$(VENV)' $(BIN)/maturin develop --locked --profile $(PROFILE); then \
+	if ! PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV='$(realpath $(VENV))' $(BIN)/maturin develop --locked --profile $(PROFILE); then \
 	  echo 'The engine could not be built: cargo or pip says why above. If a crate or package could not be fetched, this machine has no way to its registry; a mirror goes into ~/.cargo/config.toml or PIP_INDEX_URL.' >&2; exit 1; fi
 	@touch $@
 
