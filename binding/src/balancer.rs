@@ -99,8 +99,7 @@ impl Balancer {
         let pool = Arc::clone(&state.pool);
         let held = state.held.get_mut(ticket).and_then(Option::as_mut).ok_or_else(|| unknown(ticket))?;
         if !std::mem::replace(&mut held.answered, true) {
-            pool.answered(&held.lease, 0, now - held.at, ok);
-            held.lease.endpoint().state.reflex.success(|| millis(now));
+            pool.answered(&held.lease, 0, now - held.at, ok, || millis(now));
         }
         Ok(())
     }

@@ -172,9 +172,15 @@ impl Pool {
         })
     }
 
-    /// An answer began, `latency` seconds after its pick; it is `ok` unless it is a 5xx. `thread` is the caller's number.
-    pub fn answered(&self, lease: &Lease, thread: usize, latency: f64, ok: bool) {
-        self.state.signals.answered(thread, &lease.endpoint().state.slot, latency, lease.inflight(), ok);
+    /// An answer began, `latency` seconds after its pick; it is `ok` unless it is a 5xx. `thread` is the caller's number, `now` reads the
+    /// engine's clock in milliseconds.
+    pub fn answered(&self, lease: &Lease, thread: usize, latency: f64, ok: bool, now: impl Fn() -> u64) {
+        let state = &lease.endpoint().state;
+        if state.reflex.success(&now) {
+            // It is not the server that failed any more: what was learned of that one says nothing.
+            self.state.signals.joined(&self.columns, std::slice::from_ref(&state.slot), now() as f64 / 1000.0);
+        }
+        self.state.signals.answered(thread, &state.slot, latency, lease.inflight(), ok);
     }
 
     /// An attempt failed by its endpoint's fault. `thread` is the caller's number.

@@ -76,7 +76,7 @@ def finish(command: str, folder: Path, *, cwd: Path | None = None, **more: str) 
 
 def answers(port: int, path: str = "/") -> set[int]:
     with httpx.Client() as client:
-        got = [client.get(f"http://127.0.0.1:{port}{path}", headers={"Host": HOST}) for _ in range(6)]
+        got = [client.get(f"http://127.0.0.1:{port}{path}", headers={"Host": HOST}) for _ in range(40)]
     assert {response.status_code for response in got} == {HTTPStatus.OK}
     return {int(response.text) for response in got}
 

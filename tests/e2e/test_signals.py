@@ -62,7 +62,8 @@ def test_with_nothing_under_way_it_ends_at_once(server: Server, folder: Path) ->
     with gateway(folder, toml(server.address, grace="1h")) as running, httpx.Client() as client:
         assert client.get(running.url).text == "held"  # and its connection stays open, which holds nothing up
         assert running.stop() == 0
-        assert running.said.splitlines()[-1] == "forebay stopped: 0 finished / 0 cut"
+        # The client may have its answer a moment before the exchange is closed.
+        assert running.said.splitlines()[-1] in {f"forebay stopped: {finished} finished / 0 cut" for finished in (0, 1)}
 
 
 def test_what_still_runs_after_the_grace_is_cut_and_counted(server: Server, folder: Path) -> None:

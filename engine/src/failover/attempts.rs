@@ -102,9 +102,9 @@ impl<T: Transport> Attempts<'_, '_, T> {
             let failed = match result {
                 Ok(back) => {
                     endpoint.state.latency.record(took);
-                    self.pool.answered(&lease, self.thread.index(), took.as_secs_f64(), back.response().status < 500);
-                    self.pool.refresh(self.thread.shared().seconds(at));
-                    endpoint.state.reflex.success(|| self.thread.shared().now());
+                    let (shared, ok) = (self.thread.shared(), back.response().status < 500);
+                    self.pool.answered(&lease, self.thread.index(), took.as_secs_f64(), ok, || shared.now());
+                    self.pool.refresh(shared.seconds(at));
                     journal.attempted(&endpoint, None, took);
                     journal.cause = None;
                     upload.settle();

@@ -23,16 +23,18 @@ pub struct Reflex {
 }
 
 impl Reflex {
-    /// An attempt succeeded.
-    pub fn success(&self, now: impl FnOnce() -> u64) {
+    /// An attempt succeeded. Whether the endpoint has recovered by it: it was passed over, or about to be.
+    pub fn success(&self, now: impl FnOnce() -> u64) -> bool {
         // Written only when it changes: this line is shared by all threads, and success is the usual case.
         if self.failures.load(Ordering::Relaxed) != 0 {
             let failed = self.failures.swap(0, Ordering::Relaxed);
             if failed >= FAILURES {
                 self.until.store(0, Ordering::Relaxed);
                 self.since.store(now(), Ordering::Relaxed);
+                return true;
             }
         }
+        false
     }
 
     /// An attempt failed.
@@ -107,7 +109,7 @@ mod tests {
         for now in 0..20 {
             reflex.failure(Cause::ConnectRefused, now);
             reflex.failure(Cause::ConnectRefused, now);
-            reflex.success(|| now);
+            assert!(!reflex.success(|| now));
             assert!(!reflex.is_passed_over(|| now));
         }
     }
@@ -122,7 +124,7 @@ mod tests {
         reflex.failure(Cause::ConnectRefused, 5000);
         assert!(reflex.is_passed_over(|| 5500));
         assert_eq!((reflex.since(5500), reflex.since(6000)), (5000, 6000));
-        reflex.success(|| 5600);
+        assert!(reflex.success(|| 5600));
         assert!(!reflex.is_passed_over(|| 5600));
     }
 }

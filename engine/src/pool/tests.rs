@@ -1,6 +1,7 @@
 //! Pools without any network.
 
 use super::*;
+use crate::balance::slot::Column;
 use crate::failover::reflex::PAUSE;
 use crate::snapshot::{EndpointSpec, LoadReportSpec, PolicySpec, QueueSpec, RetrySpec};
 
@@ -123,4 +124,19 @@ fn an_identity_keeps_its_counts_and_an_address_its_connections() {
     assert!(Arc::ptr_eq(&new.endpoints[0].state, &old.endpoints[1].state));
     assert!(!Arc::ptr_eq(&new.endpoints[0].idle, &old.endpoints[1].idle));
     assert!(Arc::ptr_eq(&new.endpoints[1].idle, &old.endpoints[2].idle));
+}
+
+#[test]
+fn who_recovers_is_a_new_server_to_its_pool() {
+    let pool = pool(&THREE, None);
+    let state = &pool.endpoints[0].state;
+    for _ in 0..3 {
+        pool.failed(&pool.endpoints[0], 0, Cause::ConnectRefused, 1000);
+    }
+    pool.refresh(1.5);
+    assert!(state.slot.get(Column::ErrorRate) > 0.9);
+    let lease = std::iter::repeat_with(|| pool.pick(&Ask::default(), || 3000).ok().unwrap()).find(|lease| lease.index() == 0).unwrap();
+    pool.answered(&lease, 0, 0.001, true, || 3000);
+    pool.refresh(3.2);
+    assert_eq!((state.slot.get(Column::ErrorRate), state.slot.get(Column::Since)), (0.0, 3.0));
 }
