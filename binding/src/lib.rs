@@ -1,5 +1,7 @@
 //! The border between Python and the engine: the module `forebay._engine`, as `_engine.pyi` describes it. It converts and nothing else.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use forebay_engine::record::{Cause, Format};
@@ -11,8 +13,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 mod balancer;
+mod callable;
 mod picks;
 mod signals;
+
+use callable::Functions;
 
 /// Serves the engine alone: it gives memory back that a burst of connections needed, and is quicker than the system's.
 #[global_allocator]
@@ -61,6 +66,8 @@ fn tidy() {
 #[pyclass(frozen, module = "forebay._engine")]
 struct Engine {
     native: Native,
+    /// The Python functions that its pools name.
+    functions: Mutex<Functions>,
     /// The process that made it: its threads do not follow into a fork.
     process: u32,
 }
@@ -68,11 +75,20 @@ struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    fn new(py: Python<'_>, snapshot: &[u8], threads: usize, access_log: &str, log_format: &str) -> PyResult<Self> {
+    #[pyo3(signature = (snapshot, threads, access_log, log_format, callables = None))]
+    fn new(
+        py: Python<'_>,
+        snapshot: &[u8],
+        threads: usize,
+        access_log: &str,
+        log_format: &str,
+        callables: Option<BTreeMap<String, Py<PyAny>>>,
+    ) -> PyResult<Self> {
         let spec: SnapshotSpec = serde_json::from_slice(snapshot).map_err(|error| unreadable(&error))?;
         let format = Format::from_name(log_format).ok_or_else(|| EngineError::new_err(format!("{log_format:?} is no log format")))?;
-        let native = py.detach(|| Native::new(spec, threads, access_log, format, tidy)).map_err(raise)?;
-        Ok(Self { native, process: std::process::id() })
+        let functions = Functions::default().with(py, callables.unwrap_or_default())?;
+        let native = py.detach(|| Native::new(spec, threads, access_log, format, tidy, &functions.callables())).map_err(raise)?;
+        Ok(Self { native, functions: Mutex::new(functions), process: std::process::id() })
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<()> {
@@ -86,9 +102,14 @@ impl Engine {
         py.detach(|| self.native.addresses())
     }
 
-    fn apply(&self, py: Python<'_>, delta: &[u8]) -> PyResult<u64> {
+    #[pyo3(signature = (delta, callables = None))]
+    fn apply(&self, py: Python<'_>, delta: &[u8], callables: Option<BTreeMap<String, Py<PyAny>>>) -> PyResult<u64> {
         let delta: DeltaSpec = serde_json::from_slice(delta).map_err(|error| unreadable(&error))?;
-        py.detach(|| self.native.apply(delta)).map_err(raise)
+        let known = self.functions().clone();
+        let functions = known.with(py, callables.unwrap_or_default())?;
+        let number = py.detach(|| self.native.apply(delta, &functions.callables())).map_err(raise)?;
+        *self.functions() = functions;
+        Ok(number)
     }
 
     fn number(&self) -> u64 {
@@ -109,11 +130,23 @@ impl Engine {
     }
 
     fn shutdown(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.native.shutdown())
+        let cut = py.detach(|| self.native.shutdown());
+        let functions = std::mem::take(&mut *self.functions());
+        if let Err(error) = functions.close(py) {
+            error.write_unraisable(py, None);
+        }
+        cut
     }
 
     fn reopen_log(&self) {
         self.native.reopen_log();
+    }
+}
+
+impl Engine {
+    fn functions(&self) -> std::sync::MutexGuard<'_, Functions> {
+        // It is replaced as a whole.
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,6 +177,9 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("BindError", module.py().get_type::<BindError>())?;
     module.add_class::<Engine>()?;
     module.add_class::<balancer::Balancer>()?;
+    module.add_class::<callable::Request>()?;
+    module.add_class::<callable::Candidates>()?;
+    module.add_class::<callable::Candidate>()?;
     module.add_function(wrap_pyfunction!(picks::picks, module)?)?;
     module.add_function(wrap_pyfunction!(signals::signals, module)?)?;
     module.add_function(wrap_pyfunction!(causes, module)?)

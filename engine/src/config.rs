@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::balance::callable::Callables;
 use crate::error::{EngineError, Result};
 use crate::exchange::client::{Forwarding, Networks};
 use crate::pool::Pool;
@@ -24,12 +25,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Compiles a specification, taking over from `previous` what is the same. `now` is seconds of the engine's clock.
+    /// Compiles a specification, taking over from `previous` what is the same. `now` is seconds of the engine's clock; `callables` are the
+    /// functions that pools name and that `previous` does not have.
     ///
     /// # Errors
     ///
     /// What makes no sense; nothing is changed then.
-    pub fn build(spec: SnapshotSpec, previous: Option<&Self>, threads: usize, now: f64) -> Result<Self> {
+    pub fn build(spec: SnapshotSpec, previous: Option<&Self>, threads: usize, now: f64, callables: &Callables) -> Result<Self> {
         let routes = match previous {
             Some(known) if known.spec.routes == spec.routes => Arc::clone(&known.routes),
             known => Arc::new(RouteTable::compile(&spec.routes, known.map(|known| &*known.routes))?),
@@ -38,8 +40,12 @@ impl Snapshot {
         for (name, pool) in &spec.pools {
             let known = previous.and_then(|previous| previous.pools.get(name));
             let built = match known {
-                Some(known) if known.spec == *pool => Arc::clone(known),
-                known => Arc::new(Pool::build(name, pool.clone(), known.map(|pool| &**pool), threads, now).map_err(EngineError::Invalid)?),
+                Some(known) if known.spec == *pool && !known.asks_another(callables) => Arc::clone(known),
+                known => {
+                    let known = known.map(|pool| &**pool);
+                    let built = Pool::build(name, pool.clone(), known, threads, now).and_then(|pool| pool.asking(callables, known));
+                    Arc::new(built.map_err(EngineError::Invalid)?)
+                }
             };
             pools.insert(name.clone(), built);
         }

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::balance::callable::Callables;
 use crate::config::Snapshot;
 use crate::error::{EngineError, Result};
 use crate::record::{AccessLog, Format};
@@ -63,15 +64,15 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 impl Engine {
     /// Compiles a snapshot and binds its listeners; nothing is accepted yet. `log` is `off`, `stdout`, `stderr` or a path; `tidy`
-    /// has the allocator give back what the calling thread does not need.
+    /// has the allocator give back what the calling thread does not need; `callables` are the functions that pools name.
     ///
     /// # Errors
     ///
     /// What makes no sense or cannot be had; nothing is left behind then.
-    pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format, tidy: fn()) -> Result<Self> {
+    pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format, tidy: fn(), callables: &Callables) -> Result<Self> {
         let threads = threads.max(1);
         let epoch = Instant::now();
-        let snapshot = Snapshot::build(spec, None, threads, 0.0)?;
+        let snapshot = Snapshot::build(spec, None, threads, 0.0, callables)?;
         let listening = bind_missing(&snapshot.spec.listeners, &[], threads)?;
         let log = match log {
             "off" => None,
@@ -130,16 +131,17 @@ impl Engine {
         addresses
     }
 
-    /// Swaps to the snapshot that a delta makes; returns its number. New addresses are bound before anything changes.
+    /// Swaps to the snapshot that a delta makes; returns its number. New addresses are bound before anything changes. `callables` are the
+    /// functions that pools name and the present snapshot does not have.
     ///
     /// # Errors
     ///
     /// What makes no sense or cannot be had; nothing has changed then.
-    pub fn apply(&self, delta: DeltaSpec) -> Result<u64> {
+    pub fn apply(&self, delta: DeltaSpec, callables: &Callables) -> Result<u64> {
         let mut state = lock(&self.state);
         let previous = self.shared.load();
         let spec = previous.apply(delta)?;
-        let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads, self.shared.seconds(Instant::now()))?;
+        let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads, self.shared.seconds(Instant::now()), callables)?;
         // What was closed for good is not opened again by a change that comes late.
         let mut fresh = if self.shared.is_stopping() {
             Vec::new()
@@ -345,12 +347,12 @@ mod tests {
 
     fn engine() -> Engine {
         let spec = SnapshotSpec { listeners: listeners(&["127.0.0.1:0"]), ..spec() };
-        Engine::new(spec, 1, "off", Format::Json, || {}).unwrap()
+        Engine::new(spec, 1, "off", Format::Json, || {}, &Callables::new()).unwrap()
     }
 
     fn change(engine: &Engine, listeners: Option<Vec<ListenerSpec>>) {
         let base = engine.number();
-        engine.apply(DeltaSpec { base, number: base + 1, listeners, ..DeltaSpec::default() }).unwrap();
+        engine.apply(DeltaSpec { base, number: base + 1, listeners, ..DeltaSpec::default() }, &Callables::new()).unwrap();
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::balance::affinity::Affinity;
+use crate::balance::callable::Caller;
 use crate::balance::columns::{Columns, Moment};
 use crate::balance::expression::Metrics;
 use crate::balance::policy::Policy;
@@ -21,11 +22,13 @@ use crate::snapshot::{HostSpec, PoolSpec};
 
 mod affinity;
 mod lease;
+mod offer;
 mod pick;
 #[cfg(test)]
 mod tests;
 
 pub use lease::Lease;
+pub use offer::Offer;
 pub use pick::Ask;
 
 /// What is counted of a pool, for as long as its name lives.
@@ -91,6 +94,8 @@ pub struct Pool {
     pub state: Arc<PoolState>,
     policy: Policy,
     affinity: Option<Affinity>,
+    /// The function that is asked before the policy.
+    caller: Option<Caller>,
     columns: Columns,
     /// By index, slow start counted in; empty where all are 1, which a score need not read.
     weights: Box<[f64]>,
@@ -165,6 +170,7 @@ impl Pool {
             state,
             policy,
             affinity,
+            caller: None,
             columns,
             weights: if alike { Box::default() } else { weights },
             usable,

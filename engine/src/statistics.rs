@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
+use crate::balance::callable::CallableStatistics;
 use crate::balance::slot::{Column, Slot};
 use crate::endpoint::Endpoint;
 use crate::failover::reflex::FAILURES;
@@ -56,6 +57,7 @@ struct PoolStatistics {
     responses: StatusCounts,
     queue: QueueStatistics,
     latency: HistogramSnapshot,
+    callable: Option<CallableStatistics>,
     endpoints: BTreeMap<String, EndpointStatistics>,
 }
 
@@ -157,6 +159,7 @@ fn of_pool(pool: &Pool, now: u64) -> PoolStatistics {
             timed_out: state.queue.timed_out.load(Ordering::Relaxed),
         },
         latency: state.latency.snapshot(),
+        callable: pool.caller().map(|caller| caller.statistics(now)),
         endpoints: pool.endpoints.iter().map(|endpoint| (endpoint.id.to_string(), of_endpoint(endpoint, now))).collect(),
     }
 }

@@ -1,9 +1,21 @@
 """The native engine, as Python sees it. This module is the only border; see ARCHITECTURE.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, final
 
-__all__ = ["Balancer", "BindError", "Engine", "EngineError", "__version__", "causes", "picks", "signals"]
+__all__ = [
+    "Balancer",
+    "BindError",
+    "Candidate",
+    "Candidates",
+    "Engine",
+    "EngineError",
+    "Request",
+    "__version__",
+    "causes",
+    "picks",
+    "signals",
+]
 
 __version__: str
 
@@ -19,18 +31,27 @@ class Engine:
     interpreter lock while it waits.
     """
 
-    def __new__(cls, snapshot: bytes, threads: int, access_log: str, log_format: str) -> Self:
+    def __new__(
+        cls,
+        snapshot: bytes,
+        threads: int,
+        access_log: str,
+        log_format: str,
+        callables: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> Self:
         """Validate a snapshot (canonical JSON) and bind its listeners; nothing is accepted yet.
 
-        `access_log` is `"off"`, `"stdout"`, `"stderr"` or a file's path; `log_format` is `"json"` or `"text"`.
+        `access_log` is `"off"`, `"stdout"`, `"stderr"` or a file's path; `log_format` is `"json"` or `"text"`. `callables` are the
+        functions that its pools name; each has a daemon thread from here on until the shutdown.
         Raises EngineError for a snapshot that makes no sense, BindError for a socket that cannot be had.
         """
     def start(self) -> None:
         """Start the threads and accept. Raises EngineError when called twice or after a fork."""
     def addresses(self) -> dict[str, list[str]]:
         """The bound addresses of each listener, with the port that the system gave for port 0."""
-    def apply(self, delta: bytes) -> int:
-        """Swap to a new snapshot; returns its number. New listeners are bound first; on any error nothing changes.
+    def apply(self, delta: bytes, callables: Mapping[str, Callable[..., Any]] | None = None) -> int:
+        """Swap to a new snapshot; returns its number. New listeners are bound first; on any error nothing changes. `callables` are all
+        functions that the pools of the new snapshot name.
 
         Raises EngineError (also when `base` is not the present number) and BindError.
         """
@@ -69,6 +90,77 @@ class Balancer:
         """What policies read, by field: a value for each endpoint, in their order."""
     def update(self, pool: bytes, now: float) -> None:
         """The pool from now on; endpoints of the same id keep what was learned. Raises EngineError, and changes nothing then."""
+
+@final
+class Request:
+    """What a function that picks may look at of a request. Text that is not ASCII is decoded as Latin-1, as in WSGI and ASGI."""
+
+    @property
+    def method(self) -> str:
+        """Such as `GET`."""
+    @property
+    def path(self) -> str:
+        """As received, still percent-encoded."""
+    @property
+    def query(self) -> str | None:
+        """What follows the `?`."""
+    @property
+    def host(self) -> str:
+        """The host that the client meant, without its port."""
+    @property
+    def client(self) -> str:
+        """The client's address, worked out as for the access log."""
+    @property
+    def id(self) -> str:
+        """The request's name in the logs."""
+    def header(self, name: str) -> str | None:
+        """The first value of a field; case does not count."""
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All fields in the order received; built anew at each look."""
+
+@final
+class Candidate:
+    """One endpoint that may be picked. The numbers are read when they are looked at."""
+
+    @property
+    def id(self) -> str:
+        """As declared, or else its address."""
+    @property
+    def address(self) -> str:
+        """As declared."""
+    @property
+    def weight(self) -> float:
+        """Its share, slow start counted in."""
+    @property
+    def inflight(self) -> int:
+        """Requests in flight now."""
+    @property
+    def latency(self) -> float:
+        """Seconds to the first byte."""
+    @property
+    def service_time(self) -> float:
+        """Seconds that one request takes."""
+    @property
+    def error_rate(self) -> float:
+        """Share of failed answers, 0 to 1."""
+    @property
+    def age(self) -> float:
+        """Seconds since it joined or recovered."""
+    @property
+    def reported_load(self) -> float:
+        """How busy it says it is, 0 to 1."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Candidates:
+    """The endpoints that may serve a request, in the order declared; at least one."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> Candidate: ...
+    def __iter__(self) -> Iterator[Candidate]: ...
+    def __contains__(self, candidate: object, /) -> bool: ...
 
 def causes() -> Sequence[dict[str, Any]]:
     """The catalogue of causes: keys `cause origin phase status error meaning remedy`, in the engine's order."""

@@ -20,6 +20,7 @@ from forebay.config.load import load
 from forebay.config.schema import Endpoint, GatewayConfig, Pool
 from forebay.config.snapshot import snapshot
 from forebay.control import state_dir
+from forebay.control.callables import callables
 from forebay.control.engine import VERSION, EngineFactory, NativeEngine, refusals
 from forebay.control.loop import Change, Clock, encode
 from forebay.control.runtime import Runtime
@@ -90,10 +91,13 @@ class Gateway(GatewayConfig):
             _say(banner.stopped(max(0, busy - cut), cut))
 
     def verify(self, *, engine: EngineFactory = NativeEngine) -> list[Fault]:
-        """What only the engine can judge, such as whether a regex compiles; listens nowhere and starts nothing."""
+        """What only the engine can judge, such as whether a regex compiles, and whether Python functions can be had; listens nowhere and
+        starts nothing.
+        """
         try:
+            functions = callables(self)
             with refusals():
-                engine(encode({**snapshot(self, 1, {}), "listeners": []}), 1, "off", "json").shutdown()
+                engine(encode({**snapshot(self, 1, {}), "listeners": []}), 1, "off", "json", functions).shutdown()
         except ConfigError as error:
             return error.faults
         return []

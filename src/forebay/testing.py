@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from forebay.control.engine import BindError, EngineError
@@ -36,7 +37,7 @@ class FakeEngine:
 
     Attributes to set: `running`, the exchanges that run; `finishing`, how many of them each `wait_idle` finds finished; `on_wait`,
     called with the seconds that it would have waited; `observed`, by pool and endpoint, fields of `EndpointStatistics` to report.
-    To read: `snapshot`, `deltas`, `state`, `reopened`.
+    To read: `snapshot`, `deltas`, `callables`, `state`, `reopened`.
 
     Pass the class, or a function that makes one, as `engine=` to `Gateway.start`.
     """
@@ -45,6 +46,7 @@ class FakeEngine:
     threads: int = 1
     access_log: str = "off"
     log_format: str = "json"
+    callables: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     running: int = 0
     finishing: int = 0
     on_wait: Callable[[float], object] | None = None
@@ -73,7 +75,7 @@ class FakeEngine:
         """The bound addresses of each listener."""
         return {name: [_printed(listener) for listener in listeners] for name, listeners in self._sockets.items()}
 
-    def apply(self, delta: bytes) -> int:
+    def apply(self, delta: bytes, callables: Mapping[str, Callable[..., Any]] = MappingProxyType({})) -> int:
         """Swap to a new snapshot."""
         change: Json = json.loads(delta)
         if change["base"] != self.number():
@@ -84,6 +86,7 @@ class FakeEngine:
         self._listen(new["listeners"])
         self.snapshot = new
         self.deltas.append(change)
+        self.callables = callables
         return self.number()
 
     def number(self) -> int:
@@ -152,7 +155,7 @@ class FakeEngine:
         endpoints = {each["id"]: {**_endpoint(each), **self.observed.get(name, {}).get(each["id"], {})} for each in pool["endpoints"]}
         queue = {"waiting": 0, "full": 0, "timed_out": 0}
         counts = {"requests": 0, "attempts": 0, "retries": 0}
-        return {**counts, "responses": _classes(), "queue": queue, "latency": _histogram(), "endpoints": endpoints}
+        return {**counts, "responses": _classes(), "queue": queue, "latency": _histogram(), "callable": None, "endpoints": endpoints}
 
 
 def _check(snapshot: Json) -> None:

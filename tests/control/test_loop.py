@@ -8,7 +8,7 @@ import pytest
 
 from forebay import ConfigError, ForebayError, Gateway, ListenError, Pool
 from forebay.config.schema import GatewayConfig
-from forebay.control.engine import BindError, EngineError
+from forebay.control.engine import BindError, Callables, EngineError
 from forebay.control.loop import Loop, encode
 from forebay.testing import FakeClock, FakeEngine
 
@@ -67,7 +67,7 @@ def house() -> Iterator[House]:
 
 
 def refuse(house: House, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def apply(_delta: bytes) -> int:
+    def apply(_delta: bytes, _callables: Callables) -> int:
         raise error
 
     monkeypatch.setattr(house.engine, "apply", apply)
@@ -184,8 +184,8 @@ def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house
     published = threading.Event()
     apply = house.engine.apply
 
-    def noted(delta: bytes) -> int:
-        number = apply(delta)
+    def noted(delta: bytes, callables: Callables) -> int:
+        number = apply(delta, callables)
         published.set()
         return number
 

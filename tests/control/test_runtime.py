@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from forebay import Gateway, ListenError, Pool
+from forebay.control.engine import Callables
 from forebay.control.runtime import Runtime, log_format
 from forebay.testing import FakeClock, FakeEngine
 
@@ -25,8 +26,8 @@ class House:
         assert self.engine is not None
         return self.engine
 
-    def _make(self, snapshot: bytes, threads: int, access_log: str, form: str) -> FakeEngine:
-        self.engine = FakeEngine(snapshot, threads, access_log, form, on_wait=self.clock.advance)
+    def _make(self, snapshot: bytes, threads: int, access_log: str, form: str, callables: Callables) -> FakeEngine:
+        self.engine = FakeEngine(snapshot, threads, access_log, form, callables, on_wait=self.clock.advance)
         return self.engine
 
 

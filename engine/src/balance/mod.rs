@@ -1,6 +1,7 @@
 //! The first job: which endpoint serves the next request. A policy proposes; whoever is not eligible is passed by.
 
 pub mod affinity;
+pub mod callable;
 pub mod columns;
 mod compile;
 pub mod draw;

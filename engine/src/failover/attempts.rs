@@ -146,6 +146,9 @@ impl<T: Transport> Attempts<'_, '_, T> {
         tried: &[Arc<str>],
         timer: &mut Timer,
     ) -> Result<Lease, Cause> {
+        if let Some(lease) = self.consult(front, journal, tried).await? {
+            return Ok(lease);
+        }
         match self.pick(tried) {
             Ok(lease) => return Ok(lease),
             Err(Unpicked::Full) => {}
@@ -175,8 +178,11 @@ impl<T: Transport> Attempts<'_, '_, T> {
     }
 
     fn pick(&self, tried: &[Arc<str>]) -> Result<Lease, Unpicked> {
-        let ask = Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin) };
-        self.pool.pick(&ask, || self.thread.shared().now())
+        self.pool.pick(&self.ask(tried), || self.thread.shared().now())
+    }
+
+    pub(super) fn ask<'t>(&self, tried: &'t [Arc<str>]) -> Ask<'t> {
+        Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin) }
     }
 
     /// Goes on with the pool as the present snapshot has it.

@@ -24,7 +24,8 @@ impl Pool {
     }
 
     /// Takes an exchange on for the endpoint that a request is pinned to, if that serves and has room.
-    pub(super) fn lease_pinned(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Option<Lease> {
+    #[must_use]
+    pub fn lease_pinned(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Option<Lease> {
         let index = ask.pinned?;
         if self.honours(index, ask.tried, now) { self.hold((index, 0)) } else { None }
     }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::transport::Scripted;
 use super::wire::pair;
 use super::{Dial, Peer, millis, secs, settle};
+use crate::balance::callable::Callables;
 use crate::config::Snapshot;
 use crate::exchange::client::Client;
 use crate::exchange::run::Stage;
@@ -125,13 +126,18 @@ impl World {
     }
 
     pub(crate) fn with(manner: Manner, edit: impl FnOnce(&mut SnapshotSpec)) -> Self {
+        Self::calling(manner, &Callables::new(), edit)
+    }
+
+    /// The same with functions that pools may name.
+    pub(crate) fn calling(manner: Manner, callables: &Callables, edit: impl FnOnce(&mut SnapshotSpec)) -> Self {
         let mut spec = spec();
         edit(&mut spec);
         let folder = Folder::new();
         let log = manner.logs.then(|| AccessLog::open(&folder.path("log"), Format::Json).unwrap());
         let shared = Shared {
             number: AtomicU64::new(spec.number),
-            snapshot: ArcSwap::from_pointee(Snapshot::build(spec, None, 1, 0.0).unwrap()),
+            snapshot: ArcSwap::from_pointee(Snapshot::build(spec, None, 1, 0.0, callables).unwrap()),
             totals: Totals::default(),
             tidy: || {},
             log,
@@ -208,13 +214,18 @@ impl World {
 
     /// Swaps to a changed snapshot, as the engine does.
     pub(crate) fn change(&self, edit: impl FnOnce(&mut SnapshotSpec)) {
+        self.change_calling(&Callables::new(), edit);
+    }
+
+    /// The same with functions that the last snapshot did not have.
+    pub(crate) fn change_calling(&self, callables: &Callables, edit: impl FnOnce(&mut SnapshotSpec)) {
         let shared = self.thread.shared();
         let previous = shared.load();
         let mut spec = previous.spec.clone();
         spec.number += 1;
         edit(&mut spec);
         let number = spec.number;
-        shared.snapshot.store(Arc::new(Snapshot::build(spec, Some(&previous), 1, 0.0).unwrap()));
+        shared.snapshot.store(Arc::new(Snapshot::build(spec, Some(&previous), 1, 0.0, callables).unwrap()));
         shared.number.store(number, Ordering::Release);
         for pool in shared.load().pools.values() {
             pool.state.queue.nudge();

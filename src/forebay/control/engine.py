@@ -1,9 +1,9 @@
 """The engine as control sees it: what it must offer, where it comes from, and what its refusals mean to a user."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from forebay._engine import BindError, EngineError
 from forebay._engine import Engine as NativeEngine
@@ -12,6 +12,10 @@ from forebay.control.ports import holder
 from forebay.errors import ConfigError, Fault, ListenError
 
 __all__ = ["VERSION", "BindError", "Engine", "EngineError", "EngineFactory", "NativeEngine", "refusals"]
+
+
+Callables = Mapping[str, Callable[..., Any]]
+"""All Python functions that the pools of a snapshot name."""
 
 
 class Engine(Protocol):
@@ -23,7 +27,7 @@ class Engine(Protocol):
     def addresses(self) -> dict[str, list[str]]:
         """The bound addresses of each listener."""
 
-    def apply(self, delta: bytes) -> int:
+    def apply(self, delta: bytes, callables: Callables) -> int:
         """Swap to a new snapshot; returns its number."""
 
     def number(self) -> int:
@@ -45,8 +49,8 @@ class Engine(Protocol):
         """Open the access log's path anew."""
 
 
-EngineFactory = Callable[[bytes, int, str, str], Engine]
-"""Makes an engine of snapshot, threads, access log and log format: it has bound its listeners and accepts nothing yet."""
+EngineFactory = Callable[[bytes, int, str, str, Callables], Engine]
+"""Makes an engine of snapshot, threads, access log, log format and functions: it has bound its listeners and accepts nothing yet."""
 
 
 @contextmanager

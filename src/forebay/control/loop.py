@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from forebay.config.schema import GatewayConfig
 from forebay.config.snapshot import delta, names, needs_secret, snapshot
-from forebay.control.engine import Engine, refusals
+from forebay.control.callables import callables
+from forebay.control.engine import Callables, Engine, refusals
 from forebay.control.secret import fresh
 from forebay.control.state import Desired, Effective
 from forebay.errors import ForebayError
@@ -56,6 +57,7 @@ class Loop:
     """
 
     def __init__(self, config: GatewayConfig, observer: Observer, clock: Clock, secret: Callable[[], bytes] = fresh) -> None:
+        self.callables = callables(config)
         observer.want(names(config))
         self._observer = observer
         self._secret = cache(secret)
@@ -101,6 +103,8 @@ class Loop:
             ConfigError, ListenError: and then nothing has changed.
             ForebayError: when the loop has been stopped.
         """
+        # Modules are imported here, where only the caller waits for them.
+        callables(change(self.desired.config))
         with self._lock:
             wanted = names(change(self.desired.config))
             self._awaited.append(wanted)
@@ -109,7 +113,9 @@ class Loop:
                 if self._stopping:
                     raise ForebayError("the gateway has been stopped", hint="start another one")
                 config = change(self.desired.config)  # others may have changed it while this one waited
-                self._publish(config)
+                functions = callables(config)
+                self._publish(config, functions)
+                self.callables = functions
                 self.desired = Desired(config, self.desired.revision + 1)
             finally:
                 self._awaited.remove(wanted)
@@ -123,7 +129,7 @@ class Loop:
             now = self._clock()
             due = self._observer.turn(now)
             try:
-                self._publish(self.desired.config)
+                self._publish(self.desired.config, self.callables)
             except ForebayError:
                 _log.exception("a snapshot could not be published; the last one goes on serving")
                 due = min(due, now + _RETRY)
@@ -149,12 +155,12 @@ class Loop:
         secret = self._secret() if needs_secret(config) else b""
         return Effective(snapshot(config, number, self._observer.resolved(), secret))
 
-    def _publish(self, config: GatewayConfig) -> None:
+    def _publish(self, config: GatewayConfig, functions: Callables) -> None:
         new = self._snapshot(config, self.effective.number + 1)
         if self._engine is None or new.serves_the_same_as(self.effective):
             return
         with refusals():
-            self._engine.apply(encode(delta(self.effective.snapshot, new.snapshot)))
+            self._engine.apply(encode(delta(self.effective.snapshot, new.snapshot)), functions)
         self.effective = new
 
     def _run(self) -> None:

@@ -41,7 +41,8 @@ class Runtime:
         self._workers = Workers("forebay-lookup", _LOOKUPS_AT_ONCE)
         self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock, secret)
         with refusals():
-            self.engine = engine_factory(encode(self.loop.effective.snapshot), self.threads, config.access_log, self.log_format)
+            snapshot = encode(self.loop.effective.snapshot)
+            self.engine = engine_factory(snapshot, self.threads, config.access_log, self.log_format, self.loop.callables)
         self.loop.serve(self.engine)
         self.stopping = False
         self.deadline = inf

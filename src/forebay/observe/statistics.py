@@ -6,6 +6,7 @@
     ├── causes                   how often each happened; those that never did are left out
     └── pools: PoolStatistics
         ├── queue, latency, responses
+        ├── callable: CallableStatistics, where the policy is a Python function
         └── endpoints: EndpointStatistics
 
 Times are seconds, sizes bytes. Everything counts from the start of the process, except what is said to be *now*.
@@ -140,6 +141,38 @@ class EndpointStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class CallableStatistics:
+    """The Python function of a pool's policy.
+
+    `calls` were made `inline`, on an engine's thread, or on a Python `thread` of the function's own; `runs` says where the next one
+    will be. Some were `late` (over the `budget`), `raised`, answered `nonsense`, or `declined` to choose; `native` counts the picks that
+    the fallback made instead, those included that it made while the function was paused. `opened`: how often five failures in a row led
+    to such a pause; `paused`: seconds until the function is asked again, None while it is. `cost` is what calls take, the wait for the
+    interpreter included.
+    """
+
+    name: str
+    budget: float
+    runs: Literal["inline", "thread"]
+    calls: int
+    inline: int
+    thread: int
+    late: int
+    raised: int
+    nonsense: int
+    declined: int
+    native: int
+    opened: int
+    paused: float | None
+    cost: Histogram
+
+    @classmethod
+    def parse(cls, value: Mapping[str, Any]) -> Self:
+        """From the engine's JSON."""
+        return cls(**{**value, "cost": histogram(value["cost"])})
+
+
+@dataclass(frozen=True, slots=True)
 class PoolStatistics:
     """One pool. `attempts` exceed `requests` where some were repeated; `retries` are those repetitions."""
 
@@ -149,13 +182,16 @@ class PoolStatistics:
     responses: Mapping[str, int]
     queue: QueueStatistics
     latency: Histogram
+    callable: CallableStatistics | None
     endpoints: Mapping[str, EndpointStatistics]
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:
         """From the engine's JSON."""
         endpoints = {name: EndpointStatistics.parse(endpoint) for name, endpoint in value["endpoints"].items()}
-        parts = {"queue": QueueStatistics(**value["queue"]), "latency": histogram(value["latency"]), "endpoints": endpoints}
+        asked = value["callable"] and CallableStatistics.parse(value["callable"])
+        queue = QueueStatistics(**value["queue"])
+        parts = {"queue": queue, "latency": histogram(value["latency"]), "callable": asked, "endpoints": endpoints}
         return cls(**{**value, **parts})
 
 

@@ -48,6 +48,7 @@ def _pool(pool: PoolStatistics, about: About) -> dict[str, Any]:
         "responses": dict(pool.responses),
         "queue": asdict(pool.queue),
         "latency": _latency(pool.latency),
+        "callable": pool.callable and {**asdict(pool.callable), "cost": _latency(pool.callable.cost)},
         "endpoints": {name: _endpoint(endpoint, about) for name, endpoint in pool.endpoints.items()},
     }
 

@@ -3,6 +3,7 @@
 mod aborts;
 mod affinity;
 mod attempts;
+mod callables;
 mod early;
 mod framing;
 mod interim;
