@@ -75,13 +75,12 @@ impl Balancer {
         Ok(Self { state: Mutex::new(state) })
     }
 
-    #[pyo3(signature = (now, key = None, tried = Vec::new()))]
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives is owned")]
-    fn pick(&self, now: f64, key: Option<&[u8]>, tried: Vec<usize>) -> Option<(usize, usize)> {
+    #[pyo3(signature = (now, key = None, tried = None))]
+    fn pick(&self, now: f64, key: Option<&[u8]>, tried: Option<Vec<usize>>) -> Option<(usize, usize)> {
         let mut state = self.state();
         let pool = Arc::clone(&state.pool);
         pool.refresh(now);
-        let tried: Vec<Arc<str>> = tried.iter().filter_map(|index| pool.endpoints.get(*index)).map(|each| Arc::clone(&each.id)).collect();
+        let tried: Vec<Arc<str>> = tried.into_iter().flatten().filter_map(|index| pool.endpoints.get(index)).map(|each| Arc::clone(&each.id)).collect();
         let ask = Ask { tried: &tried, key: key.map(|key| hash(key, pool.spec.seed)), pinned: None };
         let lease = pool.pick(&ask, || millis(now)).ok()?;
         let index = lease.index();
@@ -113,7 +112,8 @@ impl Balancer {
         Ok(())
     }
 
-    fn done(&self, ticket: usize, _now: f64) -> PyResult<()> {
+    #[expect(unused_variables, reason = "every event has a time, though nothing is learned from this one")]
+    fn done(&self, ticket: usize, now: f64) -> PyResult<()> {
         let mut state = self.state();
         let held = state.held.get_mut(ticket).and_then(Option::take).ok_or_else(|| unknown(ticket))?;
         state.free.push(ticket);
@@ -133,6 +133,7 @@ impl Balancer {
 
     fn columns(&self, now: f64) -> BTreeMap<&'static str, Vec<f64>> {
         let pool = Arc::clone(&self.state().pool);
+        pool.refresh(now);
         let moment = pool.moment(now);
         let column = |field| (0..moment.count()).map(|index| moment.value(field, index)).collect();
         FIELDS.into_iter().map(|(name, field)| (name, column(field))).collect()

@@ -74,7 +74,7 @@ class Balancer:
 
     def __new__(cls, pool: bytes, now: float = 0.0) -> Self:
         """A pool (the JSON of `PoolSpec`) at that second. Raises EngineError for one that makes no sense."""
-    def pick(self, now: float, key: bytes | None = None, tried: Sequence[int] = ()) -> tuple[int, int] | None:
+    def pick(self, now: float, key: bytes | None = None, tried: Sequence[int] | None = None) -> tuple[int, int] | None:
         """A ticket and the index of the endpoint that it is for; None where nobody may be picked. `key` is what a consistent hash goes by,
         `tried` are the indices of endpoints that must not be picked. The ticket is held until `done` or `failed`.
         """
