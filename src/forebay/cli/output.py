@@ -49,7 +49,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _NEVER_CUT).print(grid)
+    if sys.stdout.isatty():
+        Console().print(grid)
+        return
+    console = Console(width=_NEVER_CUT)
+    with console.capture() as printed:
+        console.print(grid)
+    for line in printed.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def _line(severity: str, text: str) -> None:
