@@ -4,19 +4,17 @@
 //! the proxy over the window divides exactly by the verified responses.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use pico_args::Arguments;
 use serde_json::json;
 
 use crate::Failure;
+use crate::alarm::Alarm;
 use crate::client::{Client, Scratch, Step};
+use crate::draws::Draws;
 use crate::histogram::Histogram;
 use crate::meter::Meter;
 use crate::options::{Request, none_left, seconds};
@@ -55,10 +53,14 @@ struct Load {
     pace: Option<Pace>,
 }
 
-/// The schedule of an open loop: request `n` is due at `start + n * gap`, whatever the answers do.
+/// The schedule of an open loop: when requests are due, whatever the answers do.
 struct Pace {
-    timer: TimerFd,
+    alarm: Alarm,
+    /// Between two requests; the mean of that where it is drawn.
     gap: Duration,
+    /// The seed of a Poisson process, a new one for each phase.
+    seed: Option<u64>,
+    draws: Draws,
     next: Instant,
 }
 
@@ -69,12 +71,16 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let window = seconds(&mut arguments, "--seconds", 2.0)?;
     let requests: u64 = arguments.opt_value_from_str("--requests")?.unwrap_or(u64::MAX);
     let rate: Option<f64> = arguments.opt_value_from_str("--rate")?;
+    let poisson: Option<u64> = arguments.opt_value_from_str("--poisson")?;
     let watch: Option<String> = arguments.opt_value_from_str("--watch")?;
     none_left(arguments)?;
+    if poisson.is_some() && rate.is_none() {
+        return Err("--poisson needs the --rate of its arrivals".into());
+    }
     let pids = watch.as_deref().unwrap_or("").split(',').filter(|word| !word.is_empty());
     let pids: Vec<i32> = pids.map(str::parse).collect::<Result<_, _>>()?;
 
-    let mut load = Load::new(request, connections, rate)?;
+    let mut load = Load::new(request, connections, rate.map(|rate| (rate, poisson)))?;
     load.phase(warm, u64::MAX)?;
     let warm_errors = load.counts.wrong + load.counts.broken;
     load.counts = Counts::default();
@@ -94,10 +100,10 @@ pub fn run(mut arguments: Arguments) -> Result<(), Failure> {
 }
 
 impl Load {
-    fn new(request: Request, connections: usize, rate: Option<f64>) -> Result<Self, Failure> {
+    fn new(request: Request, connections: usize, rate: Option<(f64, Option<u64>)>) -> Result<Self, Failure> {
         let poll = Poll::new()?;
         let now = Instant::now();
-        let pace = rate.map(|rate| Pace::new(rate, &poll)).transpose()?;
+        let pace = rate.map(|(rate, seed)| Pace::new(rate, seed, &poll)).transpose()?;
         let mut load = Self {
             poll,
             request,
@@ -260,15 +266,17 @@ impl Load {
 }
 
 impl Pace {
-    fn new(rate: f64, poll: &Poll) -> Result<Self, Failure> {
+    fn new(rate: f64, seed: Option<u64>, poll: &Poll) -> Result<Self, Failure> {
         let gap = Duration::try_from_secs_f64(1.0 / rate).map_err(|error| format!("--rate {rate}: {error}"))?;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
-        poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
-        Ok(Self { timer, gap, next: Instant::now() })
+        Ok(Self { alarm: Alarm::new(poll, TIMER)?, gap, seed, draws: Draws::new(0), next: Instant::now() })
     }
 
     fn restart(&mut self, start: Instant) -> Result<(), Failure> {
         self.next = start;
+        if let Some(seed) = &mut self.seed {
+            self.draws = Draws::new(*seed);
+            *seed = !*seed;
+        }
         self.arm(start)
     }
 
@@ -276,16 +284,13 @@ impl Pace {
     fn overdue(&mut self, now: Instant) -> Option<Instant> {
         let due = self.next;
         (due <= now).then(|| {
-            self.next += self.gap;
+            self.next += if self.seed.is_some() { self.draws.exponential(self.gap) } else { self.gap };
             due
         })
     }
 
-    /// Rings at the next due time, or soon where requests wait for a free connection. Setting the timer anew also
-    /// forgets its expiry, so it needs no read.
+    /// Rings at the next due time, or soon where requests wait for a free connection.
     fn arm(&mut self, now: Instant) -> Result<(), Failure> {
-        let wait = self.next.saturating_duration_since(now).max(Duration::from_micros(20));
-        let expiration = Expiration::OneShot(TimeSpec::from_duration(wait));
-        Ok(self.timer.set(expiration, TimerSetTimeFlags::empty())?)
+        self.alarm.set(self.next, now)
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! Every mode ends by itself or when standard input closes, and prints one JSON object per line to standard output.
 
+mod alarm;
 mod backend;
 mod client;
+mod draws;
 mod histogram;
 mod idle;
 mod load;
 mod meter;
 mod options;
+mod queue;
 mod response;
 mod slow;
 mod socket;
@@ -23,8 +26,10 @@ const USAGE: &str = "\
 usage: bench-tools MODE [options]
 
   serve --listen ADDR                    backend: / (63 bytes), /size/N, /headers, /sse, POST sinks its body
-  load  --to ADDR [--path /] [--connections 64] [--seconds 2] [--warm 0.5] [--requests N] [--rate R] [--close]
-        [--post BYTES] [--expect BYTES] [--header 'Name: value']... [--method M] [--host H] [--watch PID,PID]
+  load  --to ADDR [--path /] [--connections 64] [--seconds 2] [--warm 0.5] [--requests N] [--rate R [--poisson SEED]]
+        [--close] [--post BYTES] [--expect BYTES] [--header 'Name: value']... [--method M] [--host H] [--watch PID,PID]
+  queue --speeds 1,1,0.25 [--mean SECONDS] [--seed N] [--failing N]   FIFO servers that sleep exponential times, a port each; the last
+                                         N answer 500 at once; /counts tells the requests that each has taken
   slow  --to ADDR --path /size/N --connections N --bytes-per-second B --seconds S
   idle  --to ADDR --connections N        opens, sends one request on each, holds them until standard input closes
   sse   --to ADDR --connections N --seconds S   delay of each event from the server's stamp to here
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
         Ok(Some(mode)) => match mode.as_str() {
             "serve" => backend::run(arguments),
             "load" => load::run(arguments),
+            "queue" => queue::run(arguments),
             "slow" => slow::run(arguments),
             "idle" => idle::run(arguments),
             "sse" => sse::run(arguments),

@@ -9,7 +9,8 @@ use super::request;
 use crate::meter::monotonic;
 use crate::socket;
 
-const SMALL: &str = "sixty-three bytes of body, enough for a small and honest reply\n";
+/// Body of the usual answer.
+pub const SMALL: &str = "sixty-three bytes of body, enough for a small and honest reply\n";
 /// Body of `/size/N`, repeated as often as needed.
 const BLOCK: usize = 1 << 20;
 const EVENT_HEAD: &[u8] =

@@ -1,7 +1,7 @@
 //! The backend server: one thread, answers from memory, keeps every connection for ever.
 
 mod connection;
-mod request;
+pub mod request;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use slab::Slab;
 
 use crate::Failure;
 use crate::options::none_left;
+pub use connection::SMALL;
 use connection::{Connection, Shared};
 
 const LISTENER: Token = Token(usize::MAX);
