@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,15 @@ def bodies(name: str, kib: int) -> str:
         "caddy": "flush_interval -1",
         "forebay": "",
     }[name]
+
+
+def servers(name: str, addresses: Sequence[str]) -> str:
+    """A proxy's lines for the servers of its one pool."""
+    if name == "forebay":
+        return ",\n".join(f'  {{ id = "s{at}", address = "{address}" }}' for at, address in enumerate(addresses, 1))
+    form = {"nginx": "server {1};", "haproxy": "server s{0} {1}", "caddy": "{1}"}[name]
+    between = " " if name == "caddy" else "\n    "
+    return between.join(form.format(at, address) for at, address in enumerate(addresses, 1))
 
 
 # Without this HAProxy holds a chunk back for up to 200 ms, in the hope of sending more with it.
@@ -81,6 +90,10 @@ class Setting:
     """True: the settings that suit event streams, where a rival needs any."""
     routes: str = ""
     """Forebay's `[[routes]]`; none feeds everything to the one pool."""
+    endpoints: tuple[str, ...] = ()
+    """Not empty: these addresses take the place of the backend's, each as a server of its own, also where two are the same."""
+    balance: str = ""
+    """The proxy's own line that chooses a policy; without one it has its default."""
     probe: str = "/size/100000"
     """Path of the first request, whose answer must be the backend's, byte for byte."""
 
@@ -166,7 +179,8 @@ class Peer:
             "WORK": str(work),
             "PORT": str(port),
             "LISTEN": f"127.0.0.1:{port}",
-            "BACKEND": setting.backend,
+            "SERVERS": servers(self.name, setting.endpoints or (setting.backend,)),
+            "BALANCE": setting.balance,
             "ACCESS_LOG": logged[self.name] if setting.log else "off",
             "FORWARD": FORWARD[setting.forward][self.name],
             "VARIANT": bodies(self.name, setting.bodies) if setting.bodies else "",

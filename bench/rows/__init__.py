@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.measure import Line
 from bench.paths import BenchError
-from bench.rows import events, instructions, log, memory, routes, start, syscalls, throughput
+from bench.rows import endpoints, events, instructions, log, memory, picks, routes, servers, simulate, start, syscalls, throughput
 from bench.session import Session
 
 
@@ -43,6 +43,11 @@ ROWS: dict[str, Row] = {
     "routes": Row(routes.mixed, quick=False),
     "routes-shared": Row(routes.shared, quick=False),
     "start": Row(start.run),
+    "pick": Row(picks.run),
+    "endpoints": Row(endpoints.run, quick=False),
+    "unequal": Row(servers.unequal, quick=False),
+    "errors": Row(servers.errors),
+    "simulate": Row(simulate.run),
     "instructions": Row(instructions.run, quick=False, asked=True),
 }
 
