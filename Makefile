@@ -13,7 +13,7 @@ RUST    := Cargo.toml Cargo.lock $(shell find engine/src binding -name '*.rs' -o
 
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engine test-python check bench fmt docs setup clean FORCE
+.PHONY: help demo test test-engine test-python check bench instructions fmt docs setup clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ check: $(ENGINE) ## formats, lints, types, and that generated references are cur
 
 bench: $(ENGINE) ## the same work on Forebay, nginx, HAProxy and Caddy; writes bench/RESULTS.md
 	$(BIN)/python -m bench $(ARGS)
+
+instructions: $(TOOLS) | cargo ## fails where a pick takes over 2 % more instructions than bench/instructions.json says; needs valgrind
+	$(BIN)/python -m bench.gate $(ARGS)
 
 fmt: $(TOOLS) | cargo ## format all sources
 	$(BIN)/ruff format
