@@ -55,9 +55,14 @@ impl Drop for Lease {
         let Some(pool) = self.pool.take() else { return };
         let (endpoint, index, cap) = (&self.endpoint, self.index, pool.cap);
         let inflight = endpoint.state.inflight();
+        if cap == u32::MAX {
+            // Without a cap nobody waits, so nobody is called up.
+            inflight.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
         let queue = Arc::clone(&pool.state.queue);
         let again = |inflight| Self { pool: Some(pool), endpoint: Arc::clone(endpoint), index, inflight };
-        if cap != u32::MAX && queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
+        if queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
             queue.hand_over(&endpoint.id, |wanted| {
                 if !wanted {
                     inflight.fetch_sub(1, Ordering::SeqCst);
@@ -68,7 +73,7 @@ impl Drop for Lease {
         }
         inflight.fetch_sub(1, Ordering::SeqCst);
         // Who joined meanwhile may have seen no room just before, and hears of this place from nobody else.
-        if cap != u32::MAX && queue.waiting() > 0 {
+        if queue.waiting() > 0 {
             queue.hand_over(&endpoint.id, |wanted| wanted.then(|| endpoint.try_begin(cap)).flatten().map(again));
         }
     }
