@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -10,6 +10,7 @@ import typer
 from forebay.errors import ConfigError, Fault, ForebayError
 
 _NEVER_CUT = 100_000  # columns, for what is no terminal
+_GAP = 3  # characters between two columns
 
 
 def say(words: str) -> None:
@@ -36,27 +37,77 @@ def emit(value: Any) -> None:  # noqa: ANN401 - any JSON
     typer.echo(json.dumps(value, indent=2))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()) -> None:
-    """Data, for a person: in full where it goes to a pipe, fitted to the window where it goes to a terminal."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset(), names: int = 1) -> None:
+    """Data, for a person: in full where it goes to a pipe, fitted to the window where it goes to a terminal.
+
+    In a window too narrow, words fold, and numbers (the columns in `right`) never do: the columns then stand below one another in
+    parts, each of which begins with the first `names` of them.
+    """
     # Rich takes a while to import, and only some commands print a table.
-    from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
+
+    cells = [tuple(row) for row in rows]
+    if sys.stdout.isatty():
+        console = Console()
+        for number, part in enumerate(parts(columns, cells, right, names, console.width)):
+            if number:
+                console.print()
+            console.print(_grid(columns, cells, right, part))
+        return
+    console = Console(width=_NEVER_CUT)
+    with console.capture() as printed:
+        console.print(_grid(columns, cells, right, dict.fromkeys(range(len(columns)))))
+    for line in printed.get().splitlines():
+        typer.echo(line.rstrip())
+
+
+def parts(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[str], names: int, window: int
+) -> list[dict[int, int | None]]:
+    """The parts in which a table stands in a window of that many characters: the width of each column, by its number."""
+    widths = [_widths(column, [row[index] for row in rows], window, folds=column not in right) for index, column in enumerate(columns)]
+    needs, wishes = [need for need, _ in widths], [wish for _, wish in widths]
+    first = list(range(names))
+    found = [list(first)]
+    for index in range(names, len(columns)):
+        if sum(needs[each] + _GAP for each in found[-1]) + needs[index] > window and len(found[-1]) > names:
+            found.append(list(first))
+        found[-1].append(index)
+    # What is left goes to the texts, whose cells fold, before the numbers, of which the heading alone does.
+    texts_first = sorted(range(len(columns)), key=lambda index: columns[index] in right)
+    return [_shared([index for index in texts_first if index in part], needs, wishes, window) for part in found]
+
+
+def _widths(column: str, cells: Sequence[str], window: int, *, folds: bool) -> tuple[int, int]:
+    """How wide a column has to be, and how wide it would like to be. A heading always folds."""
+    whole = max(map(len, cells), default=0)
+    longest = max(len(word) for text in (column, *(cells if folds else ())) for word in text.split())
+    need = min(longest, max(window // 3, 1)) if folds else max(longest, whole)
+    return need, max(whole, len(column))
+
+
+def _shared(part: Sequence[int], needs: Sequence[int], wishes: Sequence[int], window: int) -> dict[int, int | None]:
+    """The columns' needs, and what these leave of the window given to those that would like more, the first ones first."""
+    spare = window - sum(needs[index] for index in part) - _GAP * (len(part) - 1)
+    widths: dict[int, int | None] = {}
+    for index in part:
+        more = max(0, min(wishes[index] - needs[index], spare))
+        spare -= more
+        widths[index] = needs[index] + more
+    return dict(sorted(widths.items()))
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[str], widths: Mapping[int, int | None]) -> Any:  # noqa: ANN401 - Rich's table
+    from rich import box  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for index, width in widths.items():
+        grid.add_column(columns[index], justify="right" if columns[index] in right else "left", overflow="fold", width=width)
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    if sys.stdout.isatty():
-        Console().print(grid)
-        return
-    console = Console(width=_NEVER_CUT)
-    with console.capture() as printed:
-        console.print(grid)
-    for line in printed.get().splitlines():
-        typer.echo(line.rstrip())
+        grid.add_row(*(Text(row[index]) for index in widths))
+    return grid
 
 
 def _line(severity: str, text: str) -> None:

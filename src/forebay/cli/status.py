@@ -29,7 +29,7 @@ def status(
         return
     typer.echo("\n".join(_head(document)))
     typer.echo()
-    table(_COLUMNS, _rows(document), right=_NUMBERS)
+    table(_COLUMNS, _rows(document), right=_NUMBERS, names=2)
 
 
 def _head(document: dict[str, Any]) -> list[str]:
