@@ -150,6 +150,22 @@ def test_the_error_rate_is_that_of_the_last_ten_seconds() -> None:
     assert error_rate(world.signals.endpoints[0]) < 0.03
 
 
+def test_the_error_rate_of_an_endpoint_that_gets_nothing_comes_back_to_the_pools_median() -> None:
+    # By `least(error_rate)` it would otherwise get nothing for ever.
+    world = World(3)
+    world.tick({}, failures={0: 20, 1: 1, 2: 1})
+    for _ in range(50):
+        world.tick({1: [0.01], 2: [0.01]})
+    assert world.signals.columns(world.now)["error_rate"][0] == 1.0, "the last it is known for"
+    for _ in range(1000):
+        world.tick({1: [0.01] * 3, 2: [0.01] * 3}, failures={1: 1, 2: 1})
+    rates = world.signals.columns(world.now)["error_rate"]
+    assert rates[0] == pytest.approx(0.25, abs=0.01)
+    assert rates[0] == pytest.approx(rates[1], abs=0.01)
+    world.signals.joined(1, world.now)
+    assert world.signals.columns(world.now)["error_rate"][1] == rates[2], "of who is new the pool's median is all that is known"
+
+
 @pytest.mark.parametrize("failing", [False, True], ids=["slow", "failing"])
 def test_an_endpoint_that_gets_nothing_comes_back_to_the_pools_median(failing: bool) -> None:  # noqa: FBT001
     world = World(10)

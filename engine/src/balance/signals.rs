@@ -97,7 +97,7 @@ impl Signals {
             Record::start(&mut state.records, slot.lane(), now);
             slot.set(Column::Latency, typical.latency);
             slot.set(Column::ServiceTime, typical.service);
-            slot.set(Column::ErrorRate, 0.0);
+            slot.set(Column::ErrorRate, state.means.errors);
         }
         self.show_reports(&mut state.scratch, columns, now);
     }

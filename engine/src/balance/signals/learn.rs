@@ -53,6 +53,8 @@ pub(super) struct Means {
     pub(super) inflight: f64,
     /// Picks a second.
     pub(super) rate: f64,
+    /// Median of the endpoints' error rates.
+    pub(super) errors: f64,
 }
 
 /// Mean latency at a number in flight, of an endpoint as fast as the pool.
@@ -64,7 +66,7 @@ struct Bin {
 
 impl Default for Means {
     fn default() -> Self {
-        Self { bins: [Bin::default(); BINS], samples: 0.0, latency: 0.0, inflight: 1.0, rate: 0.0 }
+        Self { bins: [Bin::default(); BINS], samples: 0.0, latency: 0.0, inflight: 1.0, rate: 0.0, errors: 0.0 }
     }
 }
 
@@ -91,6 +93,11 @@ impl Record {
     /// Errors of all answers, 0 to 1; 0 without answers.
     pub(super) fn error_rate(&self) -> f64 {
         if self.failed > 0.0 { self.failed / self.answered } else { 0.0 }
+    }
+
+    /// The same while there is an answer of late; where less than one is left, the pool's median takes the place of the rest.
+    pub(super) fn shown_errors(&self, median: f64) -> f64 {
+        if self.answered >= 1.0 { self.error_rate() } else { self.failed + (1.0 - self.answered) * median }
     }
 
     pub(super) fn tell(&mut self, means: &mut Means, sample: &Sample) {

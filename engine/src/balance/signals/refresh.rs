@@ -69,6 +69,7 @@ impl State {
     pub(super) fn refresh(&mut self, columns: &Columns, elapsed: f64, now: f64) {
         let pool = self.compare(columns, elapsed, now);
         let Self { means, records, scratch, .. } = self;
+        means.errors = pool.errors;
         scratch.clear();
         columns.lanes().for_each(|lane| {
             if let Some(record) = records.get_mut(lane.number()) {
@@ -84,7 +85,7 @@ impl State {
                 let own = (record.samples * record.latency + typical.latency) / (record.samples + 1.0);
                 lane.set(Column::ServiceTime, typical.service * (record.factor + excess * penalty));
                 lane.set(Column::Latency, own + excess * ERROR * typical.latency);
-                lane.set(Column::ErrorRate, record.error_rate());
+                lane.set(Column::ErrorRate, record.shown_errors(pool.errors));
             }
         });
     }

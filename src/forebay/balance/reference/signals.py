@@ -15,8 +15,8 @@ is in flight is taken for a server's speed, and picks are steered faster than th
    (Little: in flight / rate), since until then the picks that it causes are not seen.
 4. **Errors are slow.** Each is as if it had taken ten times the pool's mean latency alone in flight. An error rate above the pool's
    median is shrunk like the factor. What is learned of latency comes from good answers only.
-5. **Nothing stays unseen.** An endpoint that gets no request forgets (its samples count less and less), so that it comes back to the
-   pool's median and gets one.
+5. **Nothing stays unseen.** An endpoint that gets no request forgets (its samples count less and less, and its error rate stands for
+   itself only while it had an answer lately), so that it comes back to the pool's median and gets one.
 
 What servers say of themselves is believed for STALE seconds. By the metric `inflight` a server says how many requests it has from all its
 gateways: those above what is in flight from here are the others', and policies read `inflight` as the sum of both. What is learned of
@@ -94,6 +94,7 @@ class Endpoint:
     metrics: dict[str, float] = field(default_factory=dict)
     shown_latency: float = NEUTRAL
     shown_service: float = NEUTRAL
+    shown_errors: float = 0.0
 
 
 class Signals:
@@ -107,11 +108,13 @@ class Signals:
         self.latency = 0.0  # mean over all bins
         self.inflight = 1.0  # mean at arrival
         self.rate = 0.0  # picks a second
+        self.errors = 0.0  # median of the error rates
         self.refreshed = now
 
     def joined(self, slot: int, now: float) -> None:
         """The endpoint is new, or has recovered: nothing is known of it."""
-        self.endpoints[slot] = Endpoint(since=now, shown_latency=self._typical_latency(), shown_service=self._typical_service())
+        latency, service = self._typical_latency(), self._typical_service()
+        self.endpoints[slot] = Endpoint(since=now, shown_latency=latency, shown_service=service, shown_errors=self.errors)
 
     def picked(self, slot: int) -> None:
         """A request goes there."""
@@ -174,7 +177,7 @@ class Signals:
         step = self._step(elapsed, float(sum(inflight)))
         self._forget(elapsed, inflight)
         median_slow = median([e.slow for e in self.endpoints if e.samples >= 1.0], 1.0)
-        median_errors = median([error_rate(e) for e in self.endpoints if e.answered >= 1.0], 0.0)
+        self.errors = median([error_rate(e) for e in self.endpoints if e.answered >= 1.0], 0.0)
         variance = self._variance()
         for endpoint in self.endpoints:
             _estimate(endpoint, median_slow, variance, step)
@@ -182,10 +185,11 @@ class Signals:
         latency = self._typical_latency()
         penalty = ERROR * max(1.0, self.inflight)
         for endpoint in self.endpoints:
-            excess = _excess(endpoint, median_errors)
+            excess = _excess(endpoint, self.errors)
             endpoint.shown_service = service * (endpoint.factor + excess * penalty)
             own = (endpoint.samples * endpoint.latency + latency) / (endpoint.samples + 1.0)
             endpoint.shown_latency = own + excess * ERROR * latency
+            endpoint.shown_errors = _shown_errors(endpoint, self.errors)
 
     def _step(self, elapsed: float, total: float) -> float:
         """How far a factor may move: half of the way in the time that a request stays."""
@@ -240,7 +244,7 @@ class Signals:
         columns = {
             "latency": [e.shown_latency for e in self.endpoints],
             "service_time": [e.shown_service for e in self.endpoints],
-            "error_rate": [error_rate(e) for e in self.endpoints],
+            "error_rate": [e.shown_errors for e in self.endpoints],
             "age": [now - e.since for e in self.endpoints],
             "reported_load": [e.load if good else usual for e, good in zip(self.endpoints, fresh, strict=True)],
             "others": [e.others if good else 0.0 for e, good in zip(self.endpoints, fresh, strict=True)],
@@ -287,6 +291,13 @@ def _estimate(endpoint: Endpoint, median_slow: float, variance: float, step: flo
     endpoint.factor += step * (endpoint.estimate - endpoint.factor)
     if abs(endpoint.factor - 1.0) < NEAR:
         endpoint.factor = 1.0
+
+
+def _shown_errors(endpoint: Endpoint, median_errors: float) -> float:
+    """An endpoint's error rate while it has an answer of late; where less than one is left, the pool's median takes the place of the rest."""
+    if endpoint.answered >= 1.0:
+        return error_rate(endpoint)
+    return endpoint.failed + (1.0 - endpoint.answered) * median_errors
 
 
 def _excess(endpoint: Endpoint, median_errors: float) -> float:
