@@ -20,6 +20,9 @@ const LONGEST: usize = 4096;
 /// Metrics that are read; later ones are left out.
 const MOST: usize = 32;
 
+/// Those that are the load, of which a report without them would tell nothing.
+const LOADS: [&str; 2] = ["application_utilization", "cpu_utilization"];
+
 /// One report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report<'a> {
@@ -42,8 +45,8 @@ impl<'a> Report<'a> {
             (first, _) if first.contains(['=', ':']) && !first.starts_with('{') => report.read_text(text),
             _ => return None,
         }
-        let utilization = report.metric("application_utilization").filter(|load| *load > 0.0);
-        report.load = utilization.or_else(|| report.metric("cpu_utilization")).unwrap_or(0.0).clamp(0.0, 1.0);
+        let [application, cpu] = LOADS.map(|name| report.metric(name));
+        report.load = application.filter(|load| *load > 0.0).or(cpu).unwrap_or(0.0).clamp(0.0, 1.0);
         Some(report)
     }
 
@@ -70,7 +73,8 @@ impl<'a> Report<'a> {
     }
 
     fn add(&mut self, name: Cow<'a, str>, value: f64) {
-        if value.is_finite() && !name.is_empty() && self.metrics.len() < MOST && self.metric(&name).is_none() {
+        let room = self.metrics.len() < MOST || LOADS.contains(&&*name);
+        if value.is_finite() && !name.is_empty() && room && self.metric(&name).is_none() {
             self.metrics.push((name, value));
         }
     }
@@ -207,6 +211,12 @@ mod tests {
         let many: Vec<String> = (0..100).map(|n| format!("m{n}={n}")).collect();
         let text = format!("TEXT {}", many.join(","));
         assert_eq!(report(&text).metrics.len(), MOST);
+        // Else a server that has much to say would look idle.
+        let json: Vec<String> = (0..100).map(|n| format!("\"m{n}\": {n}")).collect();
+        let json = format!("JSON {{\"named_metrics\": {{{}}}, \"cpu_utilization\": 0.9}}", json.join(", "));
+        for report in [report(&format!("{text},cpu_utilization=0.9")), report(&json)] {
+            assert_eq!((report.load, report.metrics.len()), (0.9, MOST + 1));
+        }
         assert_eq!(report("TEXT a=1, named_metrics.a=2").metrics, [(Cow::Borrowed("a"), 1.0)]);
     }
 
