@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::expression::{Field, Metrics};
+use super::number::max;
 use super::program::BLOCK;
 use super::slot::{Block, Cells, Column, Lane, Slot, copy_counts};
 use super::view::View;
@@ -180,6 +181,11 @@ impl Moment<'_> {
     }
 }
 
+/// Whose clock was read before another joined has it at 0: an age below that would turn `1 / age` round.
+fn age(now: f64, since: f64) -> f64 {
+    max(now - since, 0.0)
+}
+
 impl View for Moment<'_> {
     fn count(&self) -> usize {
         self.columns.slots.len()
@@ -200,7 +206,7 @@ impl View for Moment<'_> {
             Field::Age => {
                 self.columns.fill_learned(Column::Since, block, out);
                 for out in out {
-                    *out = self.now - *out;
+                    *out = age(self.now, *out);
                 }
             }
             Field::ReportedLoad => self.columns.fill_learned(Column::ReportedLoad, block, out),
@@ -221,7 +227,7 @@ impl View for Moment<'_> {
             Field::Latency => slot.get(Column::Latency),
             Field::ServiceTime => slot.get(Column::ServiceTime),
             Field::ErrorRate => slot.get(Column::ErrorRate),
-            Field::Age => self.now - slot.get(Column::Since),
+            Field::Age => age(self.now, slot.get(Column::Since)),
             Field::ReportedLoad => slot.get(Column::ReportedLoad),
             Field::Reported(metric) => self.columns.metric(metric, slot).map_or(0.0, |cell| f64::from_bits(cell.load(Ordering::Relaxed))),
         }
@@ -288,6 +294,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn who_joined_a_moment_later_than_the_clock_was_read_is_not_younger_than_new() {
+        let shelf = Arc::new(Shelf::default());
+        let columns = Columns::new(vec![shelf.slot(), shelf.slot()], &metrics(), None);
+        columns.slots()[0].set(Column::Since, 7.0004);
+        columns.slots()[1].set(Column::Since, 5.0);
+        let view = Moment { columns: &columns, weights: &[], now: 7.0 };
+        let mut out = [f64::NAN; 8];
+        view.fill(Field::Age, 0, &mut out);
+        assert_eq!(out[..2], [0.0, 2.0]);
+        assert_eq!([0, 1].map(|index| view.value(Field::Age, index)), [0.0, 2.0]);
     }
 
     #[test]
