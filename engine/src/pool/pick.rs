@@ -128,6 +128,7 @@ impl Pool {
         }
         let Endpoint { target, weight, state, .. } = &**lease.endpoint();
         if target.is_some() && *weight > 0 && state.inflight().load(Ordering::SeqCst) <= self.cap && !state.reflex.is_passed_over(now) {
+            state.slot.picked();
             return Some(lease);
         }
         lease.give_back();

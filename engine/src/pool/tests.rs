@@ -96,6 +96,20 @@ fn a_free_place_goes_to_the_first_who_waits() {
 }
 
 #[test]
+fn who_waited_for_an_endpoint_has_picked_it_too() {
+    let pool = pool(&THREE[..1], Some(1));
+    let held = pool.pick(&Ask::default(), || 0).ok().unwrap();
+    let waiting = pool.state.queue.join(10, false, &[]).unwrap();
+    drop(held);
+    let std::task::Poll::Ready(Some(lease)) = waiting.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) else {
+        panic!("it is called up")
+    };
+    assert!(pool.adopt(lease, || 0).is_some());
+    // By picks a second the pool knows how long requests stay, and so how fast it may learn.
+    assert_eq!(pool.endpoints[0].state.slot.lane().picks(), 2);
+}
+
+#[test]
 fn a_place_given_to_one_who_left_goes_on_to_the_next() {
     let pool = pool(&THREE[..1], Some(1));
     let held = pool.pick(&Ask::default(), || 0).ok().unwrap();
