@@ -115,6 +115,8 @@ impl<T: Transport> Stage<'_, T> {
         let total = limits.total_timeout.map(|limit| journal.started + limit);
         let upgrade =
             front.request().upgrade().is_some_and(|token| self.upgrades.iter().any(|known| token.eq_ignore_ascii_case(known.as_bytes())));
+        // An answer has the columns written anew too, but after a pause, or while nobody answers, what they hold is old.
+        pool.refresh(self.thread.shared().seconds(journal.started));
         let key = pool.key(front.request(), || journal.client_ip());
         let pin = pool.pin(front.request(), Shared::wall);
         let mut attempts = Attempts {
