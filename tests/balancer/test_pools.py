@@ -1,6 +1,7 @@
 """What is declared, and what changes while it runs; also in a forked child."""
 
 import json
+import math
 import os
 import threading
 
@@ -75,6 +76,19 @@ def test_what_a_server_reports_is_read_by_policies() -> None:
     assert {picked(balancer) for _ in range(10)} == {THREE[1]}
     with pytest.raises(ForebayError, match=r'there is no endpoint "x"; there are 10.0.0.1:80, 10.0.0.2:80, 10.0.0.3:80'):
         balancer.report("x", 0.5)
+
+
+def test_a_report_that_is_no_number_misleads_nobody() -> None:
+    clock = FakeClock(100.0)
+    balancer = Balancer(THREE, balance="least(reported_load + reported('queue'))", clock=clock)
+    for load in (math.nan, math.inf):
+        with pytest.raises(ForebayError, match=f"{load} is no load; report a number from 0 to 1"):
+            balancer.report(THREE[0], load)
+    for name, load, queue in zip(THREE, (7.0, -7.0, 0.5), (1.0, math.nan, math.inf), strict=True):
+        balancer.report(name, load, {"queue": queue})
+    settle(balancer, clock)
+    assert counted(balancer, "reported_load") == [1.0, 0.0, 0.5]
+    assert {picked(balancer) for _ in range(10)} == {THREE[1]}, "of the queue, which two do not tell, all have the same"
 
 
 def test_statistics_are_plain_values() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import threading
@@ -124,15 +125,20 @@ class Balancer:
     def report(self, endpoint: str | PickedEndpoint, load: float, metrics: Mapping[str, float] | None = None) -> None:
         """Tell what a server said of itself: `load`, 0 to 1, and named metrics; policies read them as `reported_load` and `reported`.
 
+        As in a gateway, a load beyond 0 to 1 counts as the nearest of these, and a metric that is no finite number is left out.
+
         Raises:
-            ForebayError: when the pool has no such endpoint.
+            ForebayError: when the pool has no such endpoint, or the load is no finite number.
         """
+        if not math.isfinite(load):
+            raise ForebayError(f"{load} is no load", hint="report a number from 0 to 1")
+        finite = {name: value for name, value in (metrics or {}).items() if math.isfinite(value)}
         name = endpoint if isinstance(endpoint, str) else endpoint.id
         with self._lock:
             index = next((index for index, member in enumerate(self._members) if member.id == name), None)
             if index is None:
                 raise ForebayError(f'there is no endpoint "{name}"', hint=f"there are {_listed(member.id for member in self._members)}")
-            self._native.report(index, self.clock(), load, dict(metrics or {}))
+            self._native.report(index, self.clock(), min(max(load, 0.0), 1.0), finite)
 
     def statistics(self) -> dict[str, dict[str, float]]:
         """By endpoint, in declared order: `picks`, `failures`, `share` of the picks (0 to 1), `inflight`, and what policies read besides:
