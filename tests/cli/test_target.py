@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from forebay import ConfigError
+from forebay.balance import resolve
 from forebay.cli.target import load
 
 GATEWAY = 'from forebay import Gateway, Pool\ngateway = Gateway(listen="127.0.0.1:0", pools={"app": Pool(["10.0.0.1:80"])})\n'
@@ -34,6 +35,16 @@ def test_a_module_of_the_current_directory_is_found(work: Path) -> None:
     target = load("service:gateway")
     assert list(target.gateway.pools) == ["app"]
     assert target.name == "service.gateway"
+
+
+def test_a_file_may_name_a_function_of_the_current_directory(work: Path) -> None:
+    (work / "tenants.py").write_text("def choose(request, candidates):\n    return None\n")
+    (work / "named.toml").write_text(
+        '[gateway]\nlisten = "127.0.0.1:0"\n[pools.app]\nendpoints = ["10.0.0.1:80"]\nbalance = "python:tenants:choose"\n'
+    )
+    sys.path[:] = [path for path in sys.path if path]
+    load("named.toml")
+    assert resolve("tenants:choose").__module__ == "tenants"
 
 
 def test_so_is_one_in_a_package_and_an_attribute_of_an_attribute(work: Path) -> None:

@@ -28,6 +28,9 @@ def load(text: str) -> Target:
     Raises:
         ConfigError: with every fault.
     """
+    # As for Uvicorn: modules of the current directory are found, whatever started the interpreter. A file may name them too, as policies.
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109 - likewise
     named = _ATTRIBUTE.fullmatch(text)
     if named and not Path(text).exists():
         return Target(_attribute(named["module"], named["attribute"], text), f"{named['module']}.{named['attribute']}")
@@ -44,9 +47,6 @@ def _no_file(text: str) -> Fault:
 
 
 def _attribute(module_name: str, path: str, text: str) -> Gateway:
-    # As for Uvicorn: modules of the current directory are found, whatever started the interpreter.
-    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109 - likewise
     value: object = _module(module_name, text)
     for part in path.split("."):
         if not hasattr(value, part):
