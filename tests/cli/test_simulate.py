@@ -31,6 +31,12 @@ def test_figures_as_json_are_the_same_for_the_same_seed(forebay: Command) -> Non
     assert figures["policies"][0]["p50"] <= figures["policies"][0]["p99"] <= figures["policies"][0]["maximum"]
 
 
+def test_servers_may_report_how_many_requests_they_have(forebay: Command) -> None:
+    command = ("simulate", "--preset", "unequal-gateways", "--policies", "least_connections", "--requests", "2000", "--json")
+    silent, told = (json.loads(forebay(*command, *more).out)["policies"][0] for more in ((), ("--reports",)))
+    assert told["p99"] < silent["p99"]
+
+
 def test_requests_come_as_in_an_access_log(forebay: Command, work: Path) -> None:
     (work / "access.log").write_text("".join(f'{{"time":"2026-03-01T12:00:{second:02}Z"}}\n' for second in range(20)))
     done = forebay("simulate", "--policies", "oracle", "--arrivals", "access.log", "--json")

@@ -32,6 +32,7 @@ def simulate(  # noqa: PLR0913 - one for each option
     load: Annotated[float | None, typer.Option(help="What comes, as a part of what the servers can do, instead of the preset's.")] = None,
     gateways: Annotated[int | None, typer.Option(help="How many gateways share the servers, instead of the preset's.")] = None,
     signal_delay: Annotated[float, typer.Option(metavar="SECONDS", help="How late gateways learn of an answer.")] = 0.0,
+    reports: Annotated[bool, typer.Option("--reports", help="Servers say with each answer how many requests they have.")] = False,
     warm_up: Annotated[float, typer.Option(metavar="SECONDS", help="How much of the start does not count.")] = 0.0,
     arrivals: Annotated[Path | None, typer.Option(metavar="LOG", help="Let requests come as they did in this access log (JSON).")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw tails and shares into a .png or .svg.")] = None,
@@ -39,7 +40,7 @@ def simulate(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Say what policies would do, before they meet traffic."""
     with _faults():
-        scenario = replace(preset(case, load), signal_delay=signal_delay)
+        scenario = replace(preset(case, load), signal_delay=signal_delay, reports=reports)
         if gateways is not None:
             scenario = replace(scenario, gateways=gateways)
         if arrivals is not None:
