@@ -64,3 +64,24 @@ def _picks(lines: list[str], address: str) -> int:
     (found,) = (line.split() for line in lines if line.startswith(f"{address} "))
     assert found[2:] == ["picks,", "0", "failures"]
     return int(found[1])
+
+
+def test_a_policy_of_ones_own_serves_and_so_does_a_function(clone: Path) -> None:
+    ports = free_ports(8001, 8002, 8080)
+    said = []
+    with shell(clone) as bash:
+        for block in blocks("docs/guides/write-a-policy.md", ports):
+            if block.title:
+                (clone / block.title).write_text(block.text)
+            elif block.language == "sh":
+                said.append("".join(bash.run(block.text)))
+                for port in (port for port in ports.values() if f"127.0.0.1 {port} >" in block.text):
+                    until_listening(port)
+                if "forebay run" in block.text:
+                    until_listening(ports[8080])
+    (listed,) = (text for text in said if "age 0" in text)
+    assert 'unknown field "inflght" (column 8); did you mean "inflight"?' in "".join(said)
+    assert "has just joined" in listed
+    (status,) = (text for text in said if "healthy" in text)
+    assert f"127.0.0.1:{ports[8001]}" in status
+    assert "3" in said[-2].splitlines()

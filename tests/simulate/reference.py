@@ -14,12 +14,12 @@ from forebay.simulate import Factory, Plant
 class Reference:
     """Refreshes its columns at the first pick after REFRESH seconds, as the engine's does."""
 
-    def __init__(self, spec: Mapping[str, Any], plant: Plant, seed: int) -> None:
+    def __init__(self, spec: Mapping[str, Any], plant: Plant, seed: int, learning: type[Signals] = Signals) -> None:
         count = len(plant.weights)
         self._spec = spec
         self._endpoints = [(f"10.0.0.{index}:80", float(weight)) for index, weight in enumerate(plant.weights)]
         self._inflight = [0.0] * count
-        self._signals = Signals(count)
+        self._signals = learning(count)
         self._seed = seed
         self._turn = 0
         self._refreshed = 0.0
@@ -66,6 +66,6 @@ class Reference:
         self._signals.report(index, now, load, metrics)
 
 
-def reference(policy: str) -> Factory:
+def reference(policy: str, learning: type[Signals] = Signals) -> Factory:
     spec = parse(policy).spec
-    return lambda plant, seed: Reference(spec, plant, seed)
+    return lambda plant, seed: Reference(spec, plant, seed, learning)
