@@ -175,6 +175,12 @@ def test_an_expression_is_a_key_like_any_other_value() -> None:
     assert not operand(0.0).same(operand(-0.0))
 
 
+@pytest.mark.parametrize("use", [lambda: max(e.age, 2), lambda: min(e.age, e.weight), lambda: abs(e.age)])
+def test_what_python_computes_at_once_is_told_with_the_function_to_use_instead(use: Callable[[], object]) -> None:
+    with pytest.raises(Malformed, match=r"balance\.max\("):
+        use()
+
+
 @pytest.mark.parametrize(
     "use",
     [

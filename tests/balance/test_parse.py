@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from forebay import balance
 from forebay import endpoint as e
 from forebay.balance import POLICIES, Expression, Policy, parse, parse_expression
+from forebay.balance.elsewhere import ELSEWHERE
 from forebay.types import Malformed
 
 
@@ -66,7 +67,7 @@ def test_a_call_makes_what_it_makes_in_python(text: str, policy: Policy) -> None
         ("least(min)", '"min" is a function (column 7); write min(...)'),
         ("least(random + 1)", '"random" is a policy, where a number is wanted (column 7); the fields are ' + ", ".join(balance.FIELDS)),
         ("consistent_hash(fallback=rndom)", 'unknown policy "rndom" (column 26); did you mean "random"?'),
-        ("consistent_hash(fallback=age)", '"age" is a score and no policy (column 1); write least(age)'),
+        ("consistent_hash(fallback=age)", '"age" is a score and no policy (column 26); write least(age)'),
         ("inflight + 1", '"inflight + 1" is a score and no policy (column 1); write least(inflight + 1)'),
         ("least(1 / 0)", '"1 / 0" is no finite number: division by zero (column 7); write one that is'),
         ("least(age * log(0))", 'the constant "log(0)" is -inf (column 13); write one that is finite'),
@@ -76,9 +77,22 @@ def test_a_call_makes_what_it_makes_in_python(text: str, policy: Policy) -> None
         ("least(age, chioces=2)", 'least takes no "chioces" (column 12); did you mean "choices"?'),
         ("least(age, choices=2, choices=3)", '"choices" is given twice (column 23); leave one out'),
         ("least(age, **x)", "** is not understood here (column 12); write name=value"),
-        ("least(age, choices=0)", "choices must lie between 1 and 64, not 0 (column 1)"),
+        ("least(age, choices=2.5)", "choices must be a whole number, not 2.5 (column 20)"),
+        ("least(age, ties='odd', choices=0)", '"odd" is no way to settle ties (column 17); write random or rotate'),
+        ("least(age, ties=rotate)", "\"rotate\" has no quotes (column 17); write ties='rotate'"),
+        ("least('age')", "a string is no number (column 7); an expression is made of numbers and of an endpoint's fields"),
+        ("least(queue)", f"unknown field \"queue\" (column 7); the fields are {', '.join(balance.FIELDS)}, and reported('name')"),
+        ("least(clamp(age, 1))", "clamp: missing a required argument: 'high' (column 7); write clamp(x, low, high)"),
+        ("least(max())", "max: missing a required argument: 'first' (column 7); write max(first, ...)"),
+        ("consistent_hash(table='rnig')", '"rnig" is no table to hash with (column 23); did you mean "ring"?'),
+        ("consistent_hash(table='ring', key='heder:x')", '"heder:x" is no key to hash by (column 35); did you mean "header:x"?'),
+        ("consistent_hash(key='header')", '"header" is no key to hash by (column 21); write header:NAME'),
+        ("consistent_hash(key='pth')", '"pth" is no key to hash by (column 21); did you mean "path"?'),
+        ("consistent_hash(key=path)", "\"path\" has no quotes (column 21); write key='path'"),
+        ("python('shop:f', budget='9s')", "budget must be longer than 0 and at most 1s (column 25); write 0.001, or '1ms'"),
+        ("least(age, choices=0)", "choices must lie between 1 and 64, not 0 (column 20)"),
         ("least(True + age)", "True is no number (column 7); write 1 or 0"),
-        ("least(1 < 2)", "True is no number (column 1); write 1 or 0"),
+        ("least(1 < 2)", "True is no number (column 7); write 1 or 0"),
         ("least(e.inflight)", '"e.inflight" is written without the part before the dot here (column 7); write "inflight"'),
         ("random(1)", "random: too many positional arguments (column 1); write random"),
         ("python:x", '"x" names no callable; write "package.module:function"'),
@@ -88,6 +102,42 @@ def test_a_call_makes_what_it_makes_in_python(text: str, policy: Policy) -> None
 )  # fmt: skip
 def test_a_fault_is_told_with_its_column_and_a_remedy(text: str, told: str) -> None:
     assert fault(text) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ("least-connections", "least_connections"),
+        (" round robin", "round_robin"),
+        ("Random", "random"),
+        ("leastconn", "least_connections"),
+        ("LEAST_CONN", "least_connections"),
+        ("ip_hash", "consistent_hash"),
+        ("ring-hash", "consistent_hash(table='ring')"),
+        ("sed()", "shortest_expected_delay"),
+    ],
+)
+def test_a_name_of_other_spelling_or_of_another_balancer_is_told_as_the_policy_meant(text: str, policy: str) -> None:
+    assert fault(text).endswith(f'; did you mean "{policy}"?')
+    assert f'unknown policy "{text.strip().removesuffix("()")}" (column ' in fault(text)
+
+
+def test_every_policy_that_a_name_of_another_balancer_stands_for_may_be_written() -> None:
+    for name, policy in ELSEWHERE.items():
+        assert name not in POLICIES
+        assert parse(policy).name == policy.partition("(")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("consistent_hash(key=header:x-user)", "'header:x-user'"),
+        ("consistent_hash(table='ring', key = cookie:sid)", "'cookie:sid'"),
+        ("python(shop.routing:f)", "'shop.routing:f'"),
+    ],
+)
+def test_a_text_without_quotes_is_told_with_them(text: str, quoted: str) -> None:
+    assert fault(text).endswith(f"; put quotes around it: {quoted}")
 
 
 @pytest.mark.parametrize(

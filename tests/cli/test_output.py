@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from forebay import ConfigError, Fault, ForebayError
-from forebay.cli.output import complain, emit, table
+from forebay.cli.output import complain, emit, folded, table
 
 COLUMNS = ("policy", "p50", "p99", "least share", "meaning")
 ROWS = [("round_robin", "15.73", "11,861.87", "100 %", "one after the other"), ("random", "9.10", "1.00", "98 %", "any")]
@@ -75,6 +75,14 @@ def test_a_window_of_any_width_shows_every_number_whole(window: Callable[[int], 
     for width in range(24, 80):
         words = {word for line in window(width) for word in line.split()}
         assert words >= {"15.73", "11,861.87", "9.10", "1.00", "98"}
+
+
+def test_a_line_folds_between_words_in_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "  use it  when servers-are equal"
+    assert folded(line, 10) == line
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "24")
+    assert folded(line, 10).splitlines() == ["  use it  when", "          servers-are", "          equal"]
 
 
 def test_every_fault_is_a_line_with_its_severity(capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,13 +170,14 @@ class Expression:
         return operation("!=", self, other) if _is_operand(other) else NotImplemented
 
     def __bool__(self) -> bool:
-        raise Malformed(f'"{self}" is neither true nor false before the engine computes it', TRUTH_HINT)
+        hint = f"{TRUTH_HINT}, and balance.max(a, b) for Python's max(a, b)"
+        raise Malformed(f'"{self}" is neither true nor false before the engine computes it', hint)
 
     def __float__(self) -> NoReturn:
         raise Malformed(f'"{self}" has no value before the engine computes it', "write log, exp, min, max of forebay.balance")
 
     def __abs__(self) -> NoReturn:
-        raise Malformed("an expression knows no abs()", f"write max({self}, -({self}))")
+        raise Malformed("an expression knows no abs()", f"write balance.max({self}, -({self}))")
 
     def _refused(self, _other: object) -> NoReturn:
         raise Malformed("an expression knows no such operator", OPERATOR_HINT)

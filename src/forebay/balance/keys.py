@@ -25,10 +25,17 @@ def parse_key(text: object) -> str:
     if not colon and kind in PLAIN:
         return kind
     if kind not in NAMED or not colon:
-        raise Malformed(f'"{text}" is no key to hash by', suggest(kind, (*PLAIN, *NAMED)) or _HINT)
+        raise Malformed(f'"{text}" is no key to hash by', _meant(kind, colon + name))
     if not name or len(name) > _LONGEST or (kind != "query" and not _TOKEN.fullmatch(name)):
         raise Malformed(f'no {kind} is called "{name}", so that the key never occurs', f"write {kind}:NAME")
     return f"{kind}:{name.lower() if kind == 'header' else name}"
+
+
+def _meant(kind: str, rest: str) -> str:
+    if kind in NAMED:
+        return f"write {kind}:NAME"
+    near = suggest(kind, NAMED if rest else (*PLAIN, *NAMED))
+    return near.replace('"?', f'{rest}"?') if near else _HINT
 
 
 def key_wire(key: str) -> str | dict[str, str]:

@@ -12,8 +12,10 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, NoReturn
 
+from forebay.balance.elsewhere import ELSEWHERE, meant, spelled
 from forebay.balance.expression import FIELDS, OPERATOR_HINT, TOO_LARGE_HINT, TRUTH_HINT, Expression, field, operand
 from forebay.balance.functions import FUNCTIONS
 from forebay.balance.policies import python
@@ -27,6 +29,9 @@ _DEEPEST: Final = 32
 _SHOWN: Final = 60
 
 _PYTHON: Final = "python:"
+_TEXTS: Final = frozenset({"key", "table", "ties"})
+"""Arguments that are texts, which are easily written without their quotes."""
+_UNQUOTED: Final = re.compile(r"[=(]\s*([A-Za-z_][\w.]*:[\w.:-]+)")
 _BINARY: Final[Mapping[type[ast.AST], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -47,6 +52,9 @@ def parse(text: str) -> Policy:
     stripped = text.strip()
     if stripped.startswith(_PYTHON):
         return python(stripped.removeprefix(_PYTHON).strip())
+    # `least-connections` and `round robin` would be read as a difference and as nothing at all.
+    if spelled(stripped) != stripped and spelled(stripped) in {*POLICIES, *ELSEWHERE}:
+        raise Malformed(f'unknown policy "{stripped}" (column {len(text) - len(text.lstrip()) + 1})', meant(stripped))
     reader = _Reader(text)
     policy: Policy = reader.at(reader.root, policy_of, reader.value(reader.root, "policy"))
     return policy
@@ -80,7 +88,9 @@ class _Reader:
                 return ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             column = f" (column {error.offset + self.indent})" if error.offset else ""
-            raise Malformed(f'"{short}" cannot be read: {error.msg}{column}', "write a policy's name or a call") from None
+            unquoted = _UNQUOTED.search(self.text)
+            hint = f"put quotes around it: '{unquoted[1]}'" if unquoted else "write a policy's name or a call"
+            raise Malformed(f'"{short}" cannot be read: {error.msg}{column}', hint) from None
         except (ValueError, MemoryError, RecursionError):
             raise Malformed(f'"{short}" cannot be read', "write a policy's name or a call") from None
 
@@ -149,8 +159,13 @@ class _Reader:
         return POLICIES[name]
 
     def stranger(self, node: ast.expr, what: str, name: str, known: Iterable[str]) -> NoReturn:
-        listed = "`forebay policies` lists them" if what == "policy" else f"the {what}s are {', '.join(known)}"
-        self.refuse(node, f'unknown {what} "{name}"', suggest(name, known) or listed)
+        if what == "policy":
+            hint = meant(name) or "`forebay policies` lists them"
+        elif what == "field":
+            hint = suggest(name, known) or f"the fields are {', '.join(FIELDS)}, and reported('name')"
+        else:
+            hint = suggest(name, known) or f"the functions are {', '.join(known)}"
+        self.refuse(node, f'unknown {what} "{name}"', hint)
 
     def call(self, node: ast.Call, name: str, wanted: str) -> Any:  # noqa: ANN401 - an expression or a policy
         function: Callable[..., Any] | None = self.wanted(node, name, wanted) if name in POLICIES else FUNCTIONS.get(name)
@@ -168,12 +183,20 @@ class _Reader:
             if keyword.arg not in parameters:
                 hint = suggest(keyword.arg, parameters) or f"write {_usage(name)}"
                 self.refuse(keyword, f'{name} takes no "{keyword.arg}"', hint)
+            if keyword.arg in _TEXTS and not isinstance(keyword.value, ast.Constant):
+                written = ast.unparse(keyword.value)
+                self.refuse(keyword.value, f'"{written}" has no quotes', f"write {keyword.arg}='{written}'")
             keywords[keyword.arg] = self.value(keyword.value, "policy" if keyword.arg == "fallback" else "field")
         try:
             inspect.signature(function).bind(*positional, **keywords)
         except TypeError as error:
             self.refuse(node, f"{name}: {error}", f"write {_usage(name)}")
-        return self.at(node, function, *positional, **keywords)
+        if name in FUNCTIONS:
+            return self.at(node, function, *positional, **keywords)
+        try:
+            return function(*positional, **keywords)
+        except Malformed as error:
+            self.refuse(_culprit(node, partial(function, *positional), keywords, error.message), error.message, error.hint)
 
     def unknown(self, node: ast.expr) -> NoReturn:
         written = ast.unparse(node)
@@ -188,5 +211,20 @@ class _Reader:
                 self.refuse(node, f'"{written}" is not understood here', "write names, numbers, + - * / and calls")
 
 
+def _culprit(node: ast.Call, make: Callable[..., Policy], keywords: Mapping[str, Any], fault: str) -> ast.expr:
+    """The argument that a policy refuses: that without which it says something else, or its only one."""
+    for keyword in node.keywords:
+        try:
+            make(**{name: value for name, value in keywords.items() if name != keyword.arg})
+        except Malformed as error:
+            if error.message == fault:
+                continue
+        return keyword.value
+    return node.args[0] if len(node.args) == 1 else node
+
+
 def _usage(name: str) -> str:
-    return usage(name) if name in POLICIES else f"{name}{inspect.signature(FUNCTIONS[name])}"
+    if name in POLICIES:
+        return usage(name)
+    parameters = inspect.signature(FUNCTIONS[name]).parameters.values()
+    return f"{name}({', '.join('...' if each.kind is each.VAR_POSITIONAL else each.name for each in parameters)})"

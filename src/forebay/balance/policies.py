@@ -40,7 +40,7 @@ _TIES: Final = ("random", "rotate")
 
 def _score(order: Literal["least", "most"], score: Operand, choices: int | None, ties: str) -> Policy:
     if ties not in _TIES:
-        raise Malformed(f"{ties!r} is no way to settle ties", suggest(str(ties), _TIES) or "write random or rotate")
+        raise Malformed(f'"{ties}" is no way to settle ties', suggest(str(ties), _TIES) or "write random or rotate")
     expression, count = operand(score), _whole("choices", choices, MOST_CHOICES)
     spec = {"kind": "score", "order": order, "expression": expression.wire(), "choices": count, "ties": ties}
     return made(spec, {"score": expression, "choices": count, "ties": ties})
@@ -50,7 +50,7 @@ def _whole(name: str, value: object, largest: int) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Malformed(f"{name} must be a whole number, not {describe(value)}")
+        raise Malformed(f"{name} must be a whole number, not {value if isinstance(value, float) else describe(value)}")
     if not 1 <= value <= largest:
         raise Malformed(f"{name} must lie between 1 and {largest}, not {value}")
     return value
@@ -312,7 +312,7 @@ def consistent_hash(
         fallback: the policy for requests without the key.
     """
     if table not in _TABLES:
-        raise Malformed(f"{table!r} is no table to hash with", suggest(str(table), _TABLES) or f"write one of {', '.join(_TABLES)}")
+        raise Malformed(f'"{table}" is no table to hash with', suggest(str(table), _TABLES) or f"write one of {', '.join(_TABLES)}")
     key = parse_key(key)
     bound = None if bounded_load is None else _bound(bounded_load)
     other = behind(fallback)

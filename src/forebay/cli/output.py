@@ -1,7 +1,9 @@
 """Words to standard error, data to standard output."""
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +37,14 @@ def report(faults: Iterable[Fault]) -> None:
 def emit(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Data, for a program."""
     typer.echo(json.dumps(value, indent=2))
+
+
+def folded(line: str, indent: int = 0) -> str:
+    """A line for standard output: folded between words where that is a terminal, its later lines indented."""
+    if not sys.stdout.isatty():
+        return line
+    window = shutil.get_terminal_size().columns
+    return textwrap.fill(line, window, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset(), names: int = 1) -> None:

@@ -7,9 +7,9 @@ import typer
 
 from forebay.balance import DEFAULT, POLICIES
 from forebay.balance.catalogue import Entry, entries, entry
-from forebay.cli.output import emit, table
+from forebay.balance.elsewhere import meant
+from forebay.cli.output import emit, folded, table
 from forebay.errors import ConfigError, Fault
-from forebay.types import suggest
 
 
 def policies(
@@ -26,7 +26,8 @@ def policies(
             table(["policy", "kind", "picks"], [(each.name, each.kind, _marked(each)) for each in known])
         return
     if name not in POLICIES:
-        raise ConfigError([Fault(f'there is no policy "{name}"', hint=suggest(name, POLICIES) or f"there are {', '.join(POLICIES)}")])
+        hint = meant(name.partition("(")[0]) or f"there are {', '.join(POLICIES)}"
+        raise ConfigError([Fault(f'there is no policy "{name}"', hint=hint)])
     if as_json:
         emit(_data(entry(name)))
     else:
@@ -52,5 +53,5 @@ def _text(each: Entry) -> str:
         *each.arguments.items(),
     ]
     width = max(len(label) for label, _ in rows)
-    shown = [f"  {label.ljust(width)}  {text}" for label, text in rows if text]
-    return "\n".join([f"{each.name}: {_marked(each)}", "", *shown])
+    shown = [folded(f"  {label.ljust(width)}  {text}", width + 4) for label, text in rows if text]
+    return "\n".join([folded(f"{each.name}: {_marked(each)}"), "", *shown])
