@@ -27,7 +27,7 @@ ADDS = {
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 1.5 s on the rows marked *, without Caddy: about 3 minutes")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of 1.5 s on the rows marked *, without Caddy: about 4 minutes")
     parser.add_argument("--only", default="", help=f"rows, with commas: {', '.join(ROWS)}; a beginning selects all that share it")
     parser.add_argument("--proxies", default="", help=f"with commas, of {', '.join(NAMES)}")
     parser.add_argument("--forebay", type=Path, help="the forebay command under test (default .venv/bin/forebay)")

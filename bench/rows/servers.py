@@ -17,8 +17,8 @@ LOAD = 0.7
 """Requests, as a part of what all servers together can do."""
 CONNECTIONS = 1024
 WARM, WINDOW = 1.0, 2.5
-ROUNDS = 3
-HOPELESS = 2.0
+ROUNDS = 4
+HOPELESS = 1.6
 """A policy whose tail is so many times the best rival's in the first round is not run again: its queues only grow."""
 BALANCE = {
     "nginx": {"round robin": "", "least_conn": "least_conn;", "random two least_conn": "random two least_conn;"},
