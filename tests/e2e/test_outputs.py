@@ -17,7 +17,7 @@ from .documents import ROOT, environment
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ("docs/guides/choose-a-policy.md", "docs/guides/write-a-policy.md")
+PAGES = ("README.md", "docs/guides/choose-a-policy.md", "docs/guides/write-a-policy.md")
 _SHOWN = re.compile(r"^```sh\n((?:(?!^```).)*)^```\n\n```text\n((?:(?!^```).)*)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^```\w+ title=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -69,3 +69,42 @@ def test_the_outputs_of_a_page_are_what_its_commands_print(each: Shown, tmp_path
 
 def test_the_pages_show_outputs() -> None:
     assert all(shown(page) for page in PAGES)
+
+
+def section(title: str) -> dict[str, dict[str, float]]:
+    """Return the figures of each policy in a section of the guide, by column; of its last table."""
+    text = (ROOT / "docs/guides/choose-a-policy.md").read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    lines = _SHOWN.findall(text)[-1][1].splitlines()
+    columns = re.split(r"\s{2,}", lines[1])[1:]
+    rows = (re.split(r"\s{2,}", line) for line in lines[3:])
+    return {name: dict(zip(columns, (float(cell.rstrip(" %").replace(",", "")) for cell in cells), strict=True)) for name, *cells in rows}
+
+
+def test_what_the_guide_advises_is_what_its_tables_say() -> None:
+    default, fewest, turns = "shortest_expected_delay", "least_connections", "weighted_round_robin"
+    equal = section("Equal servers")
+    assert equal[turns] == equal["round_robin"]
+    assert all(2 * equal[good]["p99"] < equal[bad]["p99"] for good in (default, fewest) for bad in (turns, "random"))
+    unequal = section("Servers of unequal speed")
+    assert unequal[default]["p99"] < 0.6 * unequal[fewest]["p99"]
+    assert unequal[default]["p99"] < 1.15 * unequal["oracle"]["p99"]
+    assert unequal[turns]["p99"] > 100 * unequal[default]["p99"]
+    workers = section("Servers with many workers")
+    assert max(each["p99"] for each in workers.values()) < 1.05 * workers[default]["p99"]
+    streams = section("Long streams")
+    assert max(streams, key=lambda name: streams[name]["p99"]) == "least_response_time"
+    assert streams[default]["p99"] < 0.8 * streams[fewest]["p99"]
+    mixture = section("Short and long requests")
+    assert all(mixture[default]["p99"] < 0.7 * mixture[bad]["p99"] for bad in ("power_of_two", turns, "random"))
+    errors = section("A server that fails fast")
+    assert errors[default]["errors"] < 0.2
+    assert errors[fewest]["errors"] > 15
+    reports = section("Many gateways")
+    assert reports["peak_ewma"]["p99"] > reports[default]["p99"]
+    keys = section("Servers that cache")
+    assert 5 * keys["consistent_hash(bounded_load=1.25)"]["p99"] < keys["consistent_hash"]["p99"]
+    packing = section("Packing")
+    assert packing["first_available(limit=16)"]["least share"] == 0
+    assert packing["first_available(limit=16)"]["p99"] == packing[default]["p99"]
+    standby = section("Servers that fail often")
+    assert standby[default]["errors"] == standby["first_available"]["errors"] < 1.1
