@@ -31,7 +31,7 @@ CASES = (
     "score shortest_expected_delay of 10000.",
     "whole shortest_expected_delay of 10.",
 )
-FEW, MANY = 50, 250
+FEW, MANY = 50, 550
 """Picks in each of the example's rounds; what two runs differ by is picks alone."""
 ROUNDS = 20
 REFERENCES = re.compile(r"I\s+refs:\s+([\d,]+)")
