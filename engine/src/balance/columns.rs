@@ -91,6 +91,19 @@ impl Columns {
         self.reported(metric, slot).map(|reported| reported.told.cell(slot.lane))
     }
 
+    /// Those of a block of endpoints that have fewer exchanges from here, a bit each.
+    #[must_use]
+    pub fn below(&self, block: usize, most: u32) -> u64 {
+        let mut found = 0;
+        for run in self.runs.get(block).into_iter().flatten() {
+            let counts = run.block.inflight.iter().skip(run.from).take(run.count);
+            // In one order with those who give places back and look who waits.
+            let bits = (0..).zip(counts).fold(0, |bits, (lane, count)| bits | u64::from(count.load(Ordering::SeqCst) < most) << lane);
+            found |= bits << run.to;
+        }
+        found
+    }
+
     /// The reported metrics and their names.
     pub fn metrics(&self) -> impl Iterator<Item = (u16, &str)> {
         (0..).zip(self.metrics.iter().map(|metric| &*metric.name))
@@ -297,6 +310,23 @@ mod tests {
     }
 
     #[test]
+    fn those_with_room_are_found_wherever_their_slots_lie() {
+        let shelf = Arc::new(Shelf::default());
+        let mut slots: Vec<_> = (0..200).map(|_| shelf.slot()).collect();
+        slots.swap(100, 20);
+        slots.rotate_left(70);
+        for (slot, count) in slots.iter().zip([0, 3, 2, 4, 1].into_iter().cycle()) {
+            slot.inflight().store(count, Ordering::Relaxed);
+        }
+        let columns = Columns::new(slots, &metrics(), None);
+        for block in 0..5 {
+            let expected =
+                (0..BLOCK).filter(|lane| columns.slots().get(block * BLOCK + lane).is_some_and(|slot| slot.inflight_of_all() < 3));
+            assert_eq!(columns.below(block, 3), expected.fold(0, |bits, lane| bits | 1 << lane), "block {block}");
+        }
+    }
+
+    #[test]
     fn who_joined_a_moment_later_than_the_clock_was_read_is_not_younger_than_new() {
         let shelf = Arc::new(Shelf::default());
         let columns = Columns::new(vec![shelf.slot(), shelf.slot()], &metrics(), None);
@@ -306,7 +336,7 @@ mod tests {
         let mut out = [f64::NAN; 8];
         view.fill(Field::Age, 0, &mut out);
         assert_eq!(out[..2], [0.0, 2.0]);
-        assert_eq!([0, 1].map(|index| view.value(Field::Age, index)), [0.0, 2.0]);
+        assert_eq!((view.value(Field::Age, 0), view.value(Field::Age, 1)), (0.0, 2.0));
     }
 
     #[test]

@@ -173,6 +173,9 @@ impl Score {
     fn any(&self, count: usize, occasion: Occasion, eligible: &impl Eligible) -> Option<usize> {
         let blocks = || (0..count.div_ceil(BLOCK)).map(|block| (block, eligible.lanes(block, lanes_of(count - block * BLOCK))));
         let ties = blocks().map(|(_, lanes)| lanes.count_ones() as usize).sum();
+        if ties == 0 {
+            return None;
+        }
         let number = self.number(occasion, ties);
         let all = || blocks().flat_map(|(block, lanes)| each_lane(lanes).map(move |lane| block * BLOCK + lane));
         // The last only when eligibility changed between the two passes.

@@ -1,10 +1,13 @@
 //! Picking: who is eligible, which of them the policy wants, and the hold on it.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Lease, Pool, Unpicked};
+use crate::balance::columns::Columns;
 use crate::balance::draw::Occasion;
+use crate::balance::program::BLOCK;
 use crate::balance::view::{Eligible, Masked};
 use crate::endpoint::Endpoint;
 
@@ -27,6 +30,24 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// Those of the eligible that have room.
+struct Roomy<'a, E> {
+    eligible: &'a E,
+    columns: &'a Columns,
+    cap: u32,
+}
+
+impl<E: Eligible> Eligible for Roomy<'_, E> {
+    fn lanes(&self, block: usize, lanes: u64) -> u64 {
+        self.eligible.lanes(block, lanes & self.columns.below(block, self.cap))
+    }
+
+    fn has(&self, index: usize) -> bool {
+        let slot = self.columns.slots().get(index);
+        self.eligible.has(index) && slot.is_some_and(|slot| slot.inflight().load(Ordering::SeqCst) < self.cap)
+    }
+}
+
 impl Pool {
     /// Picks an endpoint that was not tried (the one that the client is pinned to, where that may serve) and takes an exchange on for it;
     /// `now` reads the engine's clock.
@@ -35,6 +56,9 @@ impl Pool {
     ///
     /// Why there is none.
     pub fn pick(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Result<Lease, Unpicked> {
+        // Read once at most: in a large pool many may have failed.
+        let clock = OnceCell::new();
+        let now = || *clock.get_or_init(now);
         if let Some(lease) = self.lease_pinned(ask, now) {
             return Ok(lease);
         }
@@ -43,8 +67,7 @@ impl Pool {
         let untried = |index: usize| self.endpoint(index).is_some_and(|endpoint| !ask.tried.iter().any(|id| **id == *endpoint.id));
         let tried = !ask.tried.is_empty();
         let usable = self.those(tried.then_some(untried));
-        let troubled = self.state.is_troubled(now);
-        if !troubled {
+        if !self.state.is_troubled(now) {
             return self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) });
         }
         let passes = |index: usize| {
@@ -75,17 +98,22 @@ impl Pool {
         if self.cap == u32::MAX {
             return self.policy.pick(&moment, occasion, eligible).and_then(|picked| self.hold(picked)).ok_or(false);
         }
-        let has_room =
-            |index: usize| self.endpoint(index).is_some_and(|endpoint| endpoint.state.inflight().load(Ordering::SeqCst) < self.cap);
-        let both = |index: usize| eligible.has(index) && has_room(index);
+        let roomy = Roomy { eligible, columns: &self.columns, cap: self.cap };
+        let blocks = 0..self.endpoints.len().div_ceil(BLOCK);
+        let anybody = |eligible: &dyn Fn(usize) -> u64| blocks.clone().any(|block| eligible(block) != 0);
+        let full = || Err(anybody(&|block| eligible.lanes(block, u64::MAX)));
+        // While some wait all are full as a rule, which a look at whole blocks tells sooner than the policy's search.
+        if self.state.queue.waiting() > 0 && !anybody(&|block| roomy.lanes(block, u64::MAX)) {
+            return full();
+        }
         // Another thread may take the last place first: look again, as often as there are endpoints to lose.
         for _ in 0..=self.endpoints.len() {
-            let Some(picked) = self.policy.pick(&moment, occasion, &both) else { break };
+            let Some(picked) = self.policy.pick(&moment, occasion, &roomy) else { break };
             if let Some(lease) = self.hold(picked) {
                 return Ok(lease);
             }
         }
-        Err((0..self.endpoints.len()).any(|index| eligible.has(index)))
+        full()
     }
 
     /// Takes an exchange on for what was picked, and uses the turns up that were passed by.

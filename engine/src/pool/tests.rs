@@ -67,6 +67,42 @@ fn a_failing_endpoint_is_passed_over_while_another_serves() {
 }
 
 #[test]
+fn a_pick_reads_the_clock_once_at_most() {
+    let mut spec = spec(&THREE, None);
+    spec.policy = serde_json::from_str(r#"{"kind":"score","order":"least","expression":"age","choices":null,"ties":"random"}"#).unwrap();
+    let pool = Arc::new(Pool::build("app", spec, None, 1, 0.0).unwrap());
+    for endpoint in &pool.endpoints {
+        for _ in 0..3 {
+            pool.failed(endpoint, 0, Cause::ConnectRefused, 0);
+        }
+    }
+    let reads = std::cell::Cell::new(0);
+    let now = || {
+        reads.set(reads.get() + 1);
+        500
+    };
+    assert!(pool.pick(&Ask::default(), now).is_ok());
+    assert_eq!(reads.get(), 1);
+}
+
+#[test]
+fn who_is_full_is_told_from_who_was_tried_in_large_pools_too() {
+    let names: Vec<String> = (1..=200).map(|port| format!("127.0.0.1:{port}")).collect();
+    let endpoints: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    let pool = pool(&endpoints, Some(1));
+    let held: Vec<_> = (0..199).map(|_| pool.pick(&Ask::default(), || 0).ok().unwrap()).collect();
+    let free = pool.endpoints.iter().find(|endpoint| endpoint.state.inflight().load(Ordering::SeqCst) == 0).unwrap();
+    let all_tried: Vec<_> = pool.endpoints.iter().map(|endpoint| Arc::clone(&endpoint.id)).collect();
+    let waiting = pool.state.queue.join(10, false, &[]).unwrap();
+    for tried in [std::slice::from_ref(&free.id), &all_tried] {
+        let expected = if tried.len() == 1 { Unpicked::Full } else { Unpicked::Tried };
+        assert_eq!(pool.pick(&Ask::without_key(tried), || 0).err(), Some(expected));
+    }
+    assert!(Arc::ptr_eq(pool.pick(&Ask::default(), || 0).ok().unwrap().endpoint(), free), "though somebody waits");
+    drop((waiting, held));
+}
+
+#[test]
 fn a_lease_counts_while_it_is_held() {
     let pool = pool(&THREE[..1], Some(2));
     let first = pool.pick(&Ask::default(), || 0).ok().unwrap();
