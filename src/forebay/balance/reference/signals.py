@@ -294,7 +294,7 @@ def _estimate(endpoint: Endpoint, median_slow: float, variance: float, step: flo
 
 
 def _shown_errors(endpoint: Endpoint, median_errors: float) -> float:
-    """An endpoint's error rate while it has an answer of late; where less than one is left, the pool's median takes the place of the rest."""
+    """An endpoint's error rate while it has an answer of late; where less than one is left, the pool's median stands for the rest."""
     if endpoint.answered >= 1.0:
         return error_rate(endpoint)
     return endpoint.failed + (1.0 - endpoint.answered) * median_errors
