@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from forebay.simulate import PRESETS
+
 from .conftest import Command
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning:matplotlib")
@@ -18,6 +20,24 @@ def test_policies_stand_side_by_side(forebay: Command) -> None:
     lines = done.out.splitlines()
     assert lines[0].split()[:4] == ["policy", "p50", "p90", "p99"]
     assert [line.split()[0] for line in lines[2:]] == ["oracle", "shortest_expected_delay", "round_robin"]
+
+
+def test_every_case_is_told_without_a_simulation(forebay: Command) -> None:
+    done = forebay("simulate", "--presets")
+    assert (done.code, done.err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:4] for line in done.out.splitlines()[2:]}
+    assert list(rows) == list(PRESETS)
+    assert rows["unequal-gateways"] == ["10", "10", "0.7"]
+    assert rows["alone"] == ["1", "1", "0.5"]
+
+
+def test_one_server_is_no_servers(forebay: Command) -> None:
+    assert "; 1 server, 100 requests" in forebay("simulate", "--preset", "alone", "--policies", "random", "--requests", "100").err
+
+
+def test_the_largest_seed_serves_every_gateway(forebay: Command) -> None:
+    command = ("simulate", "--gateways", "100", "--policies", "random", "--requests", "100")
+    assert forebay(*command, "--seed", str(2**63 - 1)).code == 0
 
 
 def test_figures_as_json_are_the_same_for_the_same_seed(forebay: Command) -> None:
@@ -54,6 +74,9 @@ def test_a_picture_is_drawn(forebay: Command, work: Path) -> None:
         (("--preset", "equl"), 'no preset "equl"; did you mean "equal"?'),
         (("--load", "0"), "the load is 0"),
         (("--gateways", "0"), "1 to 100"),
+        (("--seed", "-1"), "the seed is -1; write a whole number from 0 to 9223372036854775807"),
+        (("--seed", str(2**80)), "the seed is"),
+        (("--requests", "10", "--warm-up", "1000"), "the warm-up of 1000 s leaves no request: the last request came after 0.0"),
         (("--policies", "lest(inflight)"), "lest"),
         (("--policies", "consistent_hash"), "keys of requests, which have none in this case; take the preset keys or caches"),
         (("--arrivals", "nowhere.log"), "nowhere.log: No such file"),

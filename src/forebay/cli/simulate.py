@@ -15,15 +15,21 @@ from forebay.simulate import PRESETS, Result, Scenario, compare, preset, read
 from forebay.simulate.compare import Watch
 from forebay.simulate.names import factories
 from forebay.simulate.plot import plot as draw
+from forebay.simulate.presets import LOADS
 from forebay.types import Malformed
 
 POLICIES: Final = "shortest_expected_delay, least_connections, power_of_two, round_robin, random, oracle"
 _COLUMNS: Final = ("policy", "p50", "p90", "p99", "p99.9", "mean", "max", "busy", "least share", "most share", "errors")
 
+_CASE_COLUMNS: Final = ("preset", "servers", "gateways", "load", "case")
+
 
 def simulate(  # noqa: PLR0913 - one for each option
-    case: Annotated[str, typer.Option("--preset", metavar="NAME", help=f"The case: {', '.join(PRESETS)}.")] = "unequal",
+    case: Annotated[
+        str, typer.Option("--preset", metavar="NAME", help=f"The case: {', '.join(PRESETS)}; --presets says more.")
+    ] = "unequal",
     *,
+    cases: Annotated[bool, typer.Option("--presets", help="Say what each case is, and simulate nothing.")] = False,
     policies: Annotated[
         str, typer.Option(help='What to compare, such as "random, least(inflight / weight)"; oracle knows all.')
     ] = POLICIES,
@@ -38,7 +44,18 @@ def simulate(  # noqa: PLR0913 - one for each option
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw tails and shares into a .png or .svg.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Say what policies would do, before they meet traffic."""
+    """Say what policies would do, before they meet traffic.
+
+    Of each policy: percentiles, mean and maximum of the times from a request's
+    arrival to the first byte of its answer; how busy the servers were; the least
+    and the most that a server got, beside its even share; and how many requests
+    got no good answer.
+
+    The same case with other numbers: forebay simulate --preset equal --load 0.95 --policies "random, least(inflight / weight)"
+    """
+    if cases:
+        table(_CASE_COLUMNS, [_case(name, load) for name, load in LOADS.items()], right=frozenset(_CASE_COLUMNS[1:4]))
+        return
     with _faults():
         scenario = replace(preset(case, load), signal_delay=signal_delay, reports=reports)
         if gateways is not None:
@@ -88,10 +105,16 @@ def _bar(requests: int) -> Iterator[Watch | None]:
         yield watch
 
 
+def _case(name: str, load: float) -> list[str]:
+    scenario = preset(name)
+    return [name, str(len(scenario.servers)), str(scenario.gateways), f"{load:g}", scenario.meaning]
+
+
 def _traffic(scenario: Scenario, results: Mapping[str, Result]) -> str:
     counted = next(iter(results.values())).requests
     gateways = f", {scenario.gateways} gateways" if scenario.gateways > 1 else ""
-    return f"{len(scenario.servers)} servers{gateways}, {counted:,} requests"
+    servers = "1 server" if len(scenario.servers) == 1 else f"{len(scenario.servers)} servers"
+    return f"{servers}{gateways}, {counted:,} requests"
 
 
 def _row(name: str, result: Result) -> list[str]:
@@ -103,7 +126,7 @@ def _row(name: str, result: Result) -> list[str]:
         *(f"{1000.0 * time:,.2f}" for time in times),
         f"{100.0 * result.utilisation:.1f} %",
         *(f"{100.0 * share:.0f} %" for share in shares),
-        f"{100.0 * result.errors / result.requests:.2f} %" if result.requests else "0.00 %",
+        f"{100.0 * result.errors / result.requests:.2f} %",
     ]
 
 

@@ -116,6 +116,8 @@ _CASES: Final[Mapping[str, tuple[float, Callable[[float], Scenario]]]] = Mapping
 )
 PRESETS: Final = tuple(_CASES)
 """The names of the presets."""
+LOADS: Final[Mapping[str, float]] = MappingProxyType({name: load for name, (load, _) in _CASES.items()})
+"""The load of each, where no other is asked for."""
 
 
 def preset(name: str, load: float | None = None) -> Scenario:

@@ -21,6 +21,8 @@ from forebay.types import Malformed
 Progress = Callable[[int], None]
 """Told how many requests have come, every thousand."""
 
+LARGEST_SEED: Final = 2**63 - 1
+"""Each gateway's own seed is a little larger, and still one of the engine's."""
 _TOLD_EVERY: Final = 1000
 _Try: TypeAlias = tuple[Balancer, int, int]
 """Of one try: whose it is, its ticket, and where it went."""
@@ -42,15 +44,21 @@ def simulate(
         warm_up: seconds from the start that are left out of what is reported.
         progress: told how many requests have come.
 
-    Raises Malformed for less than one request.
+    Raises Malformed for less than one request, for a seed below 0 or above `LARGEST_SEED`, and where the warm-up leaves no request.
     """
     if requests < 1:
         raise Malformed(f"{requests} requests: simulate one at least")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise Malformed(f"the seed is {seed}", f"write a whole number from 0 to {LARGEST_SEED}")
     run = _Run(scenario, factory, requests, seed)
     run.progress = progress
     run.start()
     run.clock.run(run.over)
-    return Result.of(scenario, run.record, [machine.busy() for machine in run.machines], run.clock.now, warm_up)
+    result = Result.of(scenario, run.record, [machine.busy() for machine in run.machines], run.clock.now, warm_up)
+    if not result.requests:
+        last = f"the last request came after {run.record.times[-1]:.3g} s" if run.record.times else "none came"
+        raise Malformed(f"the warm-up of {warm_up:g} s leaves no request: {last}", "write a shorter warm-up, or more requests")
+    return result
 
 
 class _Run:
