@@ -81,6 +81,24 @@ def test_broken_syntax_keeps_its_line() -> None:
     assert str(fault) == "gateway.toml:2: not TOML: expected '=' after a key in a key/value pair (column 8)"
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("balance = least(inflight / weight)", 'put a text in quotes: balance = "least(inflight / weight)"'),
+        ("balance = random  # by lot", 'put a text in quotes: balance = "random"'),
+        ('balance = "consistent_hash(key="header:x-user")"', "inside the quotes of a text write ' for \""),
+        ("max_inflight = 1x", None),
+        ('host = "a" b', None),
+        ("affinity = {", None),
+        ("= 1", None),
+    ],
+)
+def test_quotes_that_are_missing_or_doubled_are_told(line: str, hint: str | None) -> None:
+    (fault,) = faults(f"[pools.app]\n{line}\n")
+    assert (fault.line, fault.hint) == (2, hint)
+    assert fault.message.startswith("not TOML: ")
+
+
 def test_syntax_broken_at_the_end_is_told_with_the_last_line() -> None:
     (fault,) = faults("[gateway]\na = [1,\n2")
     assert (fault.line, fault.message) == (3, "not TOML: unclosed array (end of the file)")

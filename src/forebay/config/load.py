@@ -23,6 +23,8 @@ from forebay.types import describe, suggest
 C = TypeVar("C", bound=GatewayConfig)
 
 _TABLES: Final = ("limits", "listeners", "routes", "pools")
+_BARE: Final = re.compile(r"\s*([\w-]+)\s*=\s*((?!(?:true|false)\b)[A-Za-z_][^\"'#]*?)\s*(?:#.*)?")
+_QUOTED_TWICE: Final = re.compile(r'\s*[\w-]+\s*=\s*"[^"#]*"\s*[^\s#"]+.*"')
 _SYNTAX: Final = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
 
 
@@ -115,4 +117,13 @@ def _syntax_fault(message: str, text: str, file: str) -> Fault:
     line = int(parts["line"]) if parts["line"] else text.count("\n") + 1
     column = f" (column {parts['column']})" if parts["column"] else " (end of the file)"
     what = parts["what"]
-    return Fault(f"not TOML: {what[:1].lower()}{what[1:]}{column}", file=file, line=line)
+    return Fault(f"not TOML: {what[:1].lower()}{what[1:]}{column}", file=file, line=line, hint=_quoting(text.splitlines()[line - 1 : line]))
+
+
+def _quoting(lines: list[str]) -> str | None:
+    """What to do about a text without its quotes, or with the same ones inside."""
+    if not lines:
+        return None
+    if found := _BARE.fullmatch(lines[0]):
+        return f'put a text in quotes: {found[1]} = "{found[2]}"'
+    return "inside the quotes of a text write ' for \"" if _QUOTED_TWICE.match(lines[0]) else None
