@@ -91,6 +91,9 @@ A pool's `balance` says how one of its endpoints is picked for each request: a n
 `forebay.balance`. A pool that says nothing has `{DEFAULT}`. `forebay policies NAME` prints what stands here.
 
 Every policy picks among the endpoints that may serve now: up, below their caps, not yet tried for this request, of a weight above 0.
+
+[Choose a policy](../guides/choose-a-policy.md) compares them, [Write a policy](../guides/write-a-policy.md) makes one,
+[Balancing](../concepts/balancing.md) says what is learned and how, and [the mathematics](../concepts/mathematics.md) what to expect.
 """
 
 _EXPRESSIONS: Final = f"""\

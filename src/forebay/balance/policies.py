@@ -178,7 +178,8 @@ def shortest_expected_delay(*, choices: int | None = None, ties: Ties = "random"
     Use it: always, until you know better: as good as `least_connections` on equal servers, and close to knowing the servers exactly on
         unequal ones.
     Not: when cost differs more between requests than between servers and depends on a key (caches): hash. Beside many other gateways
-        `least_response_time` sees more of what they do.
+        `least_response_time` sees more of what they do. Where weights are shares to keep: while little is in flight the heaviest gets
+        all; `weighted_round_robin` keeps them.
 
     Args:
         choices: how many endpoints, drawn at random, are compared.

@@ -46,8 +46,8 @@ class Endpoint(Table):
     weight: Annotated[int, number(0, MAX_WEIGHT)] = Field(
         1,
         description=(
-            "Its share relative to the pool's other endpoints, 0 to 1000, for the policies that weigh. 0 takes no requests but those of "
-            "clients that `affinity` has pinned to it."
+            "How much it can do beside the pool's other endpoints, 0 to 1000, for the policies that weigh: `weighted_round_robin` makes "
+            "that its share, the default its speed. 0 takes no requests but those of clients that `affinity` has pinned to it."
         ),
     )
     id: EndpointId | None = Field(
