@@ -103,7 +103,10 @@ def test_what_is_missing_is_named(forebay: Command, arguments: list[str], words:
     [
         (["--weights", "1,two"], 'error: --weights: "two" is no number; write numbers with commas between them, as 1,2,3\n'),
         (["--weights", "1,-2"], "error: --weights: a weight is negative"),
-        (["--weights", "1,2", "--inflight", "1"], "error: --weights: inflight has 1 values for 2 endpoints"),
+        (["--weights", "1,2", "--inflight", "1"], "error: --inflight: inflight has 1 values for 2 endpoints"),
+        (["--weights", "1,2", "--field", "latency=1s,2s,3s"], "error: --field: latency has 3 values for 2 endpoints"),
+        (["--inflight", "-1,2"], "error: --inflight: inflight is never negative, as -1 is; write numbers of 0 or more"),
+        (["--weights", "1,2", "--field", "latency=1s,-0.5"], "error: --field: latency is never negative, as -0.5 is"),
         (["--weights", "1", "--field", "colour=1"], 'error: --field: "colour=1" names no field; write NAME=V,V,...'),
         (["--weights", "1", "--field", "latency"], 'error: --field: "latency" names no field'),
         (["--weights", "1", "--field", "reported:=1"], "names no field"),

@@ -40,10 +40,12 @@ class Endpoints:
 
     def __init__(self, weights: str | None, inflight: str | None, fields: Sequence[str]) -> None:
         self.columns: dict[str, list[float]] = {}
+        self._options: dict[str, str] = {}
         texts = [("--weights", "weight", weights), ("--inflight", "inflight", inflight)]
         for option, name, text in [*texts, *(_named(field) for field in fields)]:
             if text is not None:
                 self.columns[name] = [_number(option, name, each.strip()) for each in text.split(",")]
+                self._options[name] = option
 
     @property
     def given(self) -> bool:
@@ -51,11 +53,18 @@ class Endpoints:
         return bool(self.columns)
 
     def state(self) -> State:
-        """What a policy sees. Raises ConfigError where columns do not fit together."""
+        """What a policy sees. Raises ConfigError where columns do not fit together, and where a field is negative."""
+        for name, values in self.columns.items():
+            if name in FRESH and min(values) < 0:
+                fault = Fault(f"{name} is never negative, as {min(values):g} is", self._options[name], hint="write numbers of 0 or more")
+                raise ConfigError([fault])
         self.columns = {"weight": [1.0] * len(next(iter(self.columns.values())))} | self.columns
         plain = {name: values for name, values in self.columns.items() if not name.startswith("reported:")}
         metrics = {name.removeprefix("reported:"): values for name, values in self.columns.items() if name not in plain}
-        return _asked("--weights", lambda: State(**plain, reported=metrics))  # type: ignore[arg-type]
+        # The first column says how many endpoints there are; the one of another length is at fault.
+        count = len(self.columns["weight"])
+        option = next((self._options[name] for name, values in self.columns.items() if len(values) != count), "--weights")
+        return _asked(option, lambda: State(**plain, reported=metrics))  # type: ignore[arg-type]
 
 
 def shares(policies: Sequence[str], endpoints: Endpoints) -> dict[str, Any]:
