@@ -263,8 +263,9 @@ def test_the_endpoints_of_a_pool_change_all_at_once() -> None:
         (["10.0.0.2:80", {"address": "10.0.0.3:80", "weight": -1}], "pools.app.endpoints[1].weight"),
         (["10.0.0.2:80", "10.0.0.2:80"], "pools.app.endpoints[1]"),
         ([], "pools.app.endpoints"),
+        ("10.0.0.2:80", "pools.app.endpoints"),
     ],
-    ids=["a weight", "twice", "none"],
+    ids=["a weight", "twice", "none", "a text"],
 )
 def test_endpoints_that_make_no_sense_are_refused_with_their_key_and_nothing_changes(endpoints: list[Any], key: str) -> None:
     with start() as running:

@@ -17,6 +17,7 @@ from pydantic import PrivateAttr
 from forebay.admin.server import AdminServer
 from forebay.admin.sockets import admin_socket, control_socket
 from forebay.config.load import load
+from forebay.config.pools import listed
 from forebay.config.schema import Endpoint, GatewayConfig, Pool
 from forebay.config.snapshot import snapshot
 from forebay.control import state_dir
@@ -319,7 +320,7 @@ class RunningPool:
             ConfigError: and then nothing has changed.
         """
         try:
-            valid = Pool(list(endpoints)).endpoints
+            valid = Pool(listed(endpoints)).endpoints
         except ConfigError as error:
             raise ConfigError([replace(fault, key=f"pools.{self.name}.{fault.key}") for fault in error.faults]) from None
 

@@ -116,6 +116,14 @@ def test_every_fault_is_said_at_once() -> None:
     assert {fault.key for fault in raised.value.faults} == {"endpoints[0]", "balance"}
 
 
+def test_one_address_alone_is_no_list_of_endpoints() -> None:
+    balancer = Balancer(THREE)
+    for give in (Balancer, balancer.set_endpoints):
+        with pytest.raises(ConfigError) as raised:
+            give(THREE[0])
+        assert str(raised.value) == "endpoints: must be a list, not a string; write it in brackets, as [...]"
+
+
 def test_a_forked_child_goes_on_with_counts_of_its_own() -> None:
     balancer = Balancer(THREE, balance="random")
     with balancer.pick():

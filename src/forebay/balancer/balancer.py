@@ -14,7 +14,7 @@ from typing import Any, Final
 from forebay import _engine
 from forebay.balance import Policy
 from forebay.balancer.picked import Attempt, Counts, Hold, Member, Pick, PickedEndpoint
-from forebay.config.pools import Endpoint, Pool
+from forebay.config.pools import Endpoint, Pool, listed
 from forebay.config.snapshot import pool_spec
 from forebay.config.snapshot import seed as seed_of
 from forebay.control.engine import refusals
@@ -59,7 +59,7 @@ class Balancer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not isinstance(pool, Pool):
-            pool = Pool(list(pool), **({} if balance is None else {"balance": balance}))
+            pool = Pool(listed(pool), **({} if balance is None else {"balance": balance}))
         elif balance is not None:
             raise ConfigError([Fault("stands beside a Pool, which has its own", "balance", hint="write Pool(..., balance=...)")])
         if pool.balance.kind == "python":
@@ -115,7 +115,7 @@ class Balancer:
         Raises:
             ConfigError: and then nothing has changed.
         """
-        pool = self._pool.model_copy(update={"endpoints": Pool(list(endpoints)).endpoints})
+        pool = self._pool.model_copy(update={"endpoints": Pool(listed(endpoints)).endpoints})
         with self._lock, refusals():
             self._native.update(_encoded(pool, self._seed), self.clock())
             known = {member.id: member.counts for member in self._members}

@@ -183,6 +183,11 @@ class Pool(Table):
             yield ("endpoints",), "every weight is 0, so that none takes a request", "give at least one a weight of 1"
 
 
+def listed(endpoints: Iterable[object]) -> object:
+    """What a pool is told of endpoints that stand in any iterable; a text stays one, since its characters are no endpoints."""
+    return endpoints if isinstance(endpoints, str) else list(endpoints)
+
+
 def _identities(endpoints: Iterable[object]) -> Iterator[tuple[int, str]]:
     """Position and id, or else address, of each endpoint as it was written; without those that are themselves at fault."""
     for index, each in enumerate(endpoints):
