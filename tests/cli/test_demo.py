@@ -132,7 +132,7 @@ def test_plain_is_a_line_a_second_and_one_for_each_event(capsys: pytest.CaptureF
         screen.show(story, now)
     lines = capsys.readouterr().out.splitlines()
     assert [line[:7] for line in lines] == ["  4.0 s", "  4.1 s", "  8.0 s", "  8.9 s", "  8.9 s", "  9.0 s", " 10.0 s"]
-    assert lines[-1].startswith(" 10.0 s  32 requests, 0 lost; a unknown")
+    assert lines[-1].startswith(" 10.0 s  32 requests, 0 lost; a unknown, 36%, p50 20.0 ms; b ejected, ")
 
 
 def test_the_picture_shows_every_server_and_the_last_events() -> None:

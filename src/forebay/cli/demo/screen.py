@@ -40,7 +40,7 @@ class Lines:
         self._told = len(story.events)
         if int(now) > self._second:
             self._second = int(now)
-            servers = "; ".join(" ".join(_cells(story, name)) for name in story.names)
+            servers = "; ".join(_line(story, name) for name in story.names)
             typer.echo(f"{now:5.1f} s  {_total(story)}; {servers}")
 
     def close(self) -> None:
@@ -75,6 +75,11 @@ def draw(story: Story, now: float) -> RenderableType:
         table.add_row(server, Text(status, style=_COLOURS.get(status, "yellow")), *numbers)
     events = [Text(f"  {moment:5.1f} s  {text}") for moment, text in story.events[-_EVENTS_SHOWN:]]
     return Group(table, *events)
+
+
+def _line(story: Story, name: str) -> str:
+    server, status, share, _, median, _ = _cells(story, name)
+    return f"{server} {status}, {share}, p50 {median}"
 
 
 def _cells(story: Story, name: str) -> list[str]:
