@@ -80,7 +80,8 @@ impl Balancer {
         let mut state = self.state();
         let pool = Arc::clone(&state.pool);
         pool.refresh(now);
-        let tried: Vec<Arc<str>> = tried.into_iter().flatten().filter_map(|index| pool.endpoints.get(index)).map(|each| Arc::clone(&each.id)).collect();
+        let tried: Vec<Arc<str>> =
+            tried.into_iter().flatten().filter_map(|index| pool.endpoints.get(index)).map(|each| Arc::clone(&each.id)).collect();
         let ask = Ask { tried: &tried, key: key.map(|key| hash(key, pool.spec.seed)), pinned: None };
         let lease = pool.pick(&ask, || millis(now)).ok()?;
         let index = lease.index();
