@@ -150,6 +150,22 @@ def test_the_error_rate_is_that_of_the_last_ten_seconds() -> None:
     assert error_rate(world.signals.endpoints[0]) < 0.03
 
 
+def test_a_stream_that_stays_keeps_no_endpoint_from_coming_back() -> None:
+    world = World(10)
+    for tick in range(20):
+        world.tick({**{slot: noisy(tick, slot, 0.01) for slot in range(9)}, 9: noisy(tick, 9, 0.04)})
+    away = 0
+    while world.service[9] > 1.01 * world.service[0]:
+        for slot in range(9):
+            world.signals.picked(slot)
+            world.signals.answered(slot, noisy(away, slot, 0.01)[0], 1, ok=True)
+        world.now += REFRESH
+        world.signals.refresh(world.now, [1] * 10)
+        away += 1
+        assert away * REFRESH < 1200
+    assert away * REFRESH > 80, "a request that takes long is not a stream yet"
+
+
 def test_the_error_rate_of_an_endpoint_that_gets_nothing_comes_back_to_the_pools_median() -> None:
     # By `least(error_rate)` it would otherwise get nothing for ever.
     world = World(3)

@@ -17,6 +17,8 @@ const PRIOR: f64 = 8.0;
 /// Seconds in which an endpoint without requests forgets; `FORGET_ANSWERS` mean latencies are added to them.
 const FORGET: f64 = 10.0;
 const FORGET_ANSWERS: f64 = 64.0;
+/// How many times longer an endpoint remembers that gets no request but has some in flight: a stream may stay for days.
+const FORGET_HELD: f64 = 8.0;
 /// Seconds over which the error rate is a mean.
 const ERRORS_OVER: f64 = 10.0;
 /// How many of the pool's latencies an error is worth.
@@ -95,7 +97,9 @@ impl State {
         let Self { means, records, scratch, .. } = self;
         scratch.clear();
         let idle = FORGET + FORGET_ANSWERS * means.latency;
-        let kept = idle / (idle + elapsed);
+        // Where nothing is in flight, and where something is.
+        let held = FORGET_HELD * idle / (FORGET_HELD * idle + elapsed);
+        let kept = [idle / (idle + elapsed), held];
         let kept_errors = ERRORS_OVER / (ERRORS_OVER + elapsed);
         let (mut picks, mut inflight, mut flawless) = (0, 0, 0);
         let (mut squares, mut freedom) = (PRIOR, PRIOR);
@@ -106,7 +110,8 @@ impl State {
             picks += u64::from(picked);
             inflight += u64::from(present);
             // Of many endpoints, chance says which are idle: a branch would be guessed wrong.
-            record.samples *= if picked | present == 0 { kept } else { 1.0 };
+            let [idle, held] = if picked == 0 { kept } else { [1.0; 2] };
+            record.samples *= if present == 0 { idle } else { held };
             record.count_answers(kept_errors);
             if record.answered >= 1.0 {
                 if record.failed == 0.0 {

@@ -55,6 +55,8 @@ PRIOR: Final = 8.0
 FORGET: Final = 10.0
 """Seconds in which an endpoint without requests forgets; FORGET_ANSWERS mean latencies are added to them."""
 FORGET_ANSWERS: Final = 64.0
+FORGET_HELD: Final = 8.0
+"""How many times longer an endpoint remembers that gets no request but has some in flight: a stream may stay for days."""
 ERRORS_OVER: Final = 10.0
 """Seconds over which the error rate is a mean."""
 ERROR: Final = 10.0
@@ -205,10 +207,11 @@ class Signals:
     def _forget(self, elapsed: float, inflight: Sequence[int]) -> None:
         idle = FORGET + FORGET_ANSWERS * self.latency
         kept = idle / (idle + elapsed)
+        kept_held = FORGET_HELD * idle / (FORGET_HELD * idle + elapsed)
         kept_errors = ERRORS_OVER / (ERRORS_OVER + elapsed)
         for slot, endpoint in enumerate(self.endpoints):
-            if endpoint.picks == 0.0 and inflight[slot] == 0:
-                endpoint.samples *= kept
+            if endpoint.picks == 0.0:
+                endpoint.samples *= kept if inflight[slot] == 0 else kept_held
             endpoint.answered = endpoint.answered * kept_errors + endpoint.answers
             endpoint.failed = endpoint.failed * kept_errors + endpoint.errors
             endpoint.picks = 0.0
