@@ -162,8 +162,8 @@ def test_a_stream_that_stays_keeps_no_endpoint_from_coming_back() -> None:
         world.now += REFRESH
         world.signals.refresh(world.now, [1] * 10)
         away += 1
-        assert away * REFRESH < 1200
-    assert away * REFRESH > 80, "a request that takes long is not a stream yet"
+        assert away * REFRESH < 3600
+    assert away * REFRESH > 320, "a request that takes long is not a stream yet"
 
 
 def test_the_error_rate_of_an_endpoint_that_gets_nothing_comes_back_to_the_pools_median() -> None:

@@ -18,7 +18,7 @@ const PRIOR: f64 = 8.0;
 const FORGET: f64 = 10.0;
 const FORGET_ANSWERS: f64 = 64.0;
 /// How many times longer an endpoint remembers that gets no request but has some in flight: a stream may stay for days.
-const FORGET_HELD: f64 = 8.0;
+const FORGET_HELD: f64 = 32.0;
 /// Seconds over which the error rate is a mean.
 const ERRORS_OVER: f64 = 10.0;
 /// How many of the pool's latencies an error is worth.

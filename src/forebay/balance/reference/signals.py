@@ -55,7 +55,7 @@ PRIOR: Final = 8.0
 FORGET: Final = 10.0
 """Seconds in which an endpoint without requests forgets; FORGET_ANSWERS mean latencies are added to them."""
 FORGET_ANSWERS: Final = 64.0
-FORGET_HELD: Final = 8.0
+FORGET_HELD: Final = 32.0
 """How many times longer an endpoint remembers that gets no request but has some in flight: a stream may stay for days."""
 ERRORS_OVER: Final = 10.0
 """Seconds over which the error rate is a mean."""
