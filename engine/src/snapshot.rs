@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::balance::affinity::Secret;
 pub use crate::balance::policy::PolicySpec;
+pub use crate::failover::rules::{AttemptTimeoutSpec, EjectionSpec, FailoverSpec, HedgeSpec, MinHealthySpec, RespondSpec, WhenAllDownSpec};
 
 /// All that the engine serves by, numbered by control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +142,9 @@ pub struct RouteSpec {
     pub request_headers: HeaderEditsSpec,
     /// Edits of the response that goes to the client.
     pub response_headers: HeaderEditsSpec,
+    /// Whether `Idempotency-Key` makes a request repeatable.
+    #[serde(default)]
+    pub idempotency_key: bool,
 }
 
 /// A route's conditions. An empty list matches everything; in a list any may hold, over the fields all must.
@@ -222,6 +226,24 @@ pub struct PoolSpec {
     /// What becomes of the servers' word on how busy they are.
     #[serde(default)]
     pub load_report: LoadReportSpec,
+    /// When one tier takes over from another.
+    #[serde(default)]
+    pub failover: FailoverSpec,
+    /// What happens while nobody may serve.
+    #[serde(default)]
+    pub when_all_down: WhenAllDownSpec,
+    /// How endpoints are passed over that fail.
+    #[serde(default)]
+    pub ejection: EjectionSpec,
+    /// Seconds over which a new or recovered endpoint takes up its share; 0 is at once.
+    #[serde(default)]
+    pub slow_start: f64,
+    /// Whether its endpoints are probed: a new one then serves once a probe has passed.
+    #[serde(default)]
+    pub probed: bool,
+    /// Whether a slow request is sent a second time before it failed.
+    #[serde(default)]
+    pub hedge: Option<HedgeSpec>,
 }
 
 /// The `Host` that the server behind receives.
@@ -248,6 +270,9 @@ pub struct EndpointSpec {
     pub target: Option<String>,
     /// Share relative to the others; 0 takes no requests.
     pub weight: u32,
+    /// 0 serves, 1 stands by for it, and so on.
+    #[serde(default)]
+    pub tier: u8,
 }
 
 /// `queue = { size, timeout }`.
@@ -283,13 +308,31 @@ pub struct LoadReportSpec {
 }
 
 /// `[pools.X.retry]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct RetrySpec {
     /// Attempts in all, the first included.
     pub attempts: u32,
     /// Bytes of a request body kept for repeating it.
     pub replay_buffer: u64,
+    /// Repetitions that each request adds to the pool's bucket.
+    pub budget: f64,
+    /// Answers after which a request that may be repeated is.
+    pub statuses: Vec<u16>,
+    /// When a second attempt is begun beside one that takes long.
+    pub attempt_timeout: AttemptTimeoutSpec,
+}
+
+impl Default for RetrySpec {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            replay_buffer: 65_536,
+            budget: 0.2,
+            statuses: vec![502, 503, 504],
+            attempt_timeout: AttemptTimeoutSpec::default(),
+        }
+    }
 }
 
 mod seconds {

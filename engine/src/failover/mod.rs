@@ -4,4 +4,5 @@ pub mod attempts;
 mod consult;
 mod patience;
 pub mod reflex;
+pub mod rules;
 pub mod upload;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::balance::slot::Column;
 use crate::failover::reflex::PAUSE;
-use crate::snapshot::{EndpointSpec, LoadReportSpec, PolicySpec, QueueSpec, RetrySpec};
+use crate::snapshot::{EjectionSpec, EndpointSpec, FailoverSpec, LoadReportSpec, PolicySpec, QueueSpec, RetrySpec, WhenAllDownSpec};
 
 pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
     PoolSpec {
@@ -16,6 +16,7 @@ pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
                 address: (*address).into(),
                 target: (!address.contains("example")).then(|| (*address).into()),
                 weight: *weight,
+                tier: 0,
             })
             .collect(),
         host: HostSpec::Client,
@@ -23,9 +24,15 @@ pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
         max_connections: None,
         max_inflight: cap,
         queue: QueueSpec { size: 10, timeout: Duration::from_secs(1) },
-        retry: RetrySpec { attempts: 3, replay_buffer: 65_536 },
+        retry: RetrySpec::default(),
         affinity: None,
         load_report: LoadReportSpec::default(),
+        failover: FailoverSpec::default(),
+        when_all_down: WhenAllDownSpec::default(),
+        ejection: EjectionSpec::default(),
+        slow_start: 0.0,
+        probed: false,
+        hedge: None,
     }
 }
 

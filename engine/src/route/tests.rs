@@ -59,6 +59,7 @@ fn route(id: impl Into<String>, matches: MatchSpec) -> RouteSpec {
         rewrite: None,
         request_headers: HeaderEditsSpec::default(),
         response_headers: HeaderEditsSpec::default(),
+        idempotency_key: false,
     }
 }
 

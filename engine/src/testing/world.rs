@@ -28,8 +28,8 @@ use crate::server::serve;
 use crate::server::shared::{Shared, Totals};
 use crate::server::thread::Thread;
 use crate::snapshot::{
-    ActionSpec, EndpointSpec, ForwardedSpec, HeaderEditsSpec, HostSpec, LimitsSpec, LoadReportSpec, MatchSpec, PolicySpec, PoolSpec,
-    QueueSpec, RetrySpec, RouteSpec, SnapshotSpec,
+    ActionSpec, EjectionSpec, EndpointSpec, FailoverSpec, ForwardedSpec, HeaderEditsSpec, HostSpec, LimitsSpec, LoadReportSpec, MatchSpec,
+    PolicySpec, PoolSpec, QueueSpec, RetrySpec, RouteSpec, SnapshotSpec, WhenAllDownSpec,
 };
 
 /// The defaults of the configuration, with endpoints `a`, `b` and `c` that take turns in this order.
@@ -68,6 +68,7 @@ fn route() -> RouteSpec {
         rewrite: None,
         request_headers: HeaderEditsSpec::default(),
         response_headers: HeaderEditsSpec::default(),
+        idempotency_key: false,
     }
 }
 
@@ -81,15 +82,21 @@ fn pool_spec() -> PoolSpec {
         max_connections: None,
         max_inflight: None,
         queue: QueueSpec { size: 1000, timeout: secs(5) },
-        retry: RetrySpec { attempts: 3, replay_buffer: 64 * 1024 },
+        retry: RetrySpec::default(),
         affinity: None,
         load_report: LoadReportSpec::default(),
+        failover: FailoverSpec::default(),
+        when_all_down: WhenAllDownSpec::default(),
+        ejection: EjectionSpec::default(),
+        slow_start: 0.0,
+        probed: false,
+        hedge: None,
     }
 }
 
 fn endpoint(id: &str, place: usize) -> EndpointSpec {
     let address = format!("127.0.0.1:{}", place + 1);
-    EndpointSpec { id: id.to_owned(), address: address.clone(), target: Some(address), weight: 1 }
+    EndpointSpec { id: id.to_owned(), address: address.clone(), target: Some(address), weight: 1, tier: 0 }
 }
 
 /// The pool of [`spec`], to be changed.
