@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::balance::slot::{Shelf, Slot};
 use crate::failover::reflex::Reflex;
+use crate::probe::Marks;
 use crate::record::{Histogram, StatusCounters};
 use crate::snapshot::EndpointSpec;
 use crate::upstream::idle::Idle;
@@ -30,6 +31,8 @@ pub struct EndpointState {
     pub answered: AtomicBool,
     /// Its latest failures in a row.
     pub reflex: Reflex,
+    /// When it was probed, and when it answered.
+    pub probe: Marks,
 }
 
 impl EndpointState {
@@ -44,6 +47,7 @@ impl EndpointState {
             latency: Histogram::default(),
             answered: AtomicBool::new(false),
             reflex: Reflex::default(),
+            probe: Marks::default(),
         }
     }
 

@@ -17,7 +17,9 @@ use tokio::time::Instant;
 use crate::balance::callable::Callables;
 use crate::config::Snapshot;
 use crate::error::{EngineError, Result};
+use crate::probe::{Order, Outcome, Probed, Probes};
 use crate::record::{AccessLog, Format};
+use crate::server::bell::Bell;
 use crate::server::listener::Bound;
 use crate::server::shared::{Shared, Totals};
 use crate::server::thread::Thread;
@@ -54,6 +56,7 @@ struct State {
 pub struct Engine {
     shared: Arc<Shared>,
     state: Mutex<State>,
+    probes: Probes,
     ended: AtomicBool,
 }
 
@@ -89,9 +92,13 @@ impl Engine {
             threads,
             id_seed: RandomState::new().build_hasher().finish(),
             ids: AtomicU64::new(0),
+            bell: Bell::default(),
+            probed: Probed::default(),
         };
+        let shared = Arc::new(shared);
+        let probes = Probes::new(Arc::clone(&shared));
         let state = State { listening, ..State::default() };
-        Ok(Self { shared: Arc::new(shared), state: Mutex::new(state), ended: AtomicBool::new(false) })
+        Ok(Self { shared, state: Mutex::new(state), probes, ended: AtomicBool::new(false) })
     }
 
     /// Starts the threads and accepts.
@@ -186,6 +193,27 @@ impl Engine {
         Statistics::read(&self.shared, self.addresses())
     }
 
+    /// Begins probes; their outcomes are to be had from [`Engine::probed`].
+    ///
+    /// # Errors
+    ///
+    /// The system's reason why no thread can be had.
+    pub fn probe(&self, orders: Vec<Order>) -> Result<()> {
+        self.probes.begin(orders).map_err(EngineError::Thread)
+    }
+
+    /// What probes have come to since the last call, in the order in which they ended.
+    #[must_use]
+    pub fn probed(&self) -> Vec<Outcome> {
+        self.probes.take()
+    }
+
+    /// What its threads share, for tests.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Closes the listeners once nobody waits in them, lets idle connections go, and answers the others with `Connection: close`.
     pub fn stop_accepting(&self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
@@ -234,6 +262,7 @@ impl Engine {
             // A thread that panicked has nothing left to end.
             let _ = thread.join();
         }
+        self.probes.end();
         if let Some(log) = &self.shared.log {
             log.close();
         }

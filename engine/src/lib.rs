@@ -3,6 +3,7 @@
 //! Data goes one way round: a [`SnapshotSpec`](snapshot::SnapshotSpec) comes in, is compiled ([`config`]) and swapped in for all
 //! threads at once ([`server`]); connections read requests ([`h1`]) and run each as an exchange ([`exchange`]): its route ([`route`]), an
 //! endpoint ([`pool`], [`balance`]), attempts ([`failover`]) over connections ([`upstream`]), and a record of it all ([`record`]).
+//! Beside them run the probes ([`probe`]) that control orders.
 
 pub mod balance;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod failover;
 pub mod h1;
 pub mod message;
 pub mod pool;
+pub mod probe;
 pub mod record;
 pub mod route;
 pub mod server;

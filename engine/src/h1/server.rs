@@ -52,6 +52,14 @@ impl<S: Stream> ServerSide<S> {
         stream
     }
 
+    /// Starts on a request without content whose whole head is written as it is to be sent.
+    pub fn begin_as_written(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let out = self.connection.encoder.held();
+        write(out);
+        self.bodiless = out.starts_with(b"HEAD ");
+        self.connection.encoder.start(Framing::None);
+    }
+
     fn parse(&mut self, length: usize) -> Result<(), Cause> {
         let head = self.connection.input.data().get(..length).unwrap_or_default();
         let parsed = response::parse(head, self.bodiless, &mut self.response);

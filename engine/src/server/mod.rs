@@ -1,6 +1,7 @@
 //! The client's side of the engine: threads, listeners, connections.
 
 pub mod accept;
+pub mod bell;
 pub mod listener;
 pub mod parking;
 pub mod serve;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::bell::Bell;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::config::Snapshot;
+use crate::probe::Probed;
 use crate::record::{AccessLog, CauseCounters, StatusCounters};
 
 /// Counts over all threads.
@@ -55,6 +57,10 @@ pub struct Shared {
     pub id_seed: u64,
     /// Ids made so far.
     pub ids: AtomicU64,
+    /// Calls control: something happened that it should look at.
+    pub bell: Bell,
+    /// What probes have come to.
+    pub probed: Probed,
 }
 
 impl Shared {

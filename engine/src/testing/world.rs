@@ -22,8 +22,10 @@ use crate::exchange::client::Client;
 use crate::exchange::run::Stage;
 use crate::h1::client::ClientSide;
 use crate::pool::Pool;
+use crate::probe::Probed;
 use crate::record::examples::Folder;
 use crate::record::{AccessLog, Cause, Format};
+use crate::server::bell::Bell;
 use crate::server::serve;
 use crate::server::shared::{Shared, Totals};
 use crate::server::thread::Thread;
@@ -153,6 +155,8 @@ impl World {
             threads: 1,
             id_seed: 1,
             ids: AtomicU64::new(0),
+            bell: Bell::default(),
+            probed: Probed::default(),
         };
         let thread = Rc::new(Thread::new(0, Arc::new(shared), Instant::now()));
         drop(tokio::task::spawn_local(thread.timers().clone().drive()));

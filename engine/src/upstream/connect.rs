@@ -80,7 +80,7 @@ impl Transport for Http1<'_> {
             Place::Taken(socket) => return Ok(self.side(socket, limits, true)),
         };
         let left = until.saturating_duration_since(Instant::now());
-        match self.thread.timers().within(left, Socket::connect(target, open)).await {
+        match self.thread.timers().within(left, Socket::connect(target, Some(open))).await {
             Ok(Ok(socket)) => Ok(self.side(socket, limits, false)),
             Ok(Err(error)) => Err(cause_of(&error)),
             Err(_) => Err(Cause::ConnectTimeout),
@@ -94,7 +94,7 @@ impl Transport for Http1<'_> {
 }
 
 /// Why connecting failed.
-fn cause_of(error: &io::Error) -> Cause {
+pub(crate) fn cause_of(error: &io::Error) -> Cause {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     match error.kind() {

@@ -30,18 +30,25 @@ pub struct Idle {
     open: Arc<AtomicU32>,
     /// Set before the lists are emptied for good, and looked at under their locks.
     retired: AtomicBool,
+    /// The connection that the last probe left, on the thread of probes.
+    probe: Mutex<Option<Socket>>,
 }
 
-/// A list of sockets is still one after a panic elsewhere.
-fn lock(list: &Mutex<Vec<Kept>>) -> MutexGuard<'_, Vec<Kept>> {
-    list.lock().unwrap_or_else(PoisonError::into_inner)
+/// What is kept is whole after a panic elsewhere too.
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Idle {
     /// For an engine of that many threads.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { threads: (0..threads).map(|_| Mutex::default()).collect(), open: Arc::default(), retired: AtomicBool::new(false) }
+        Self {
+            threads: (0..threads).map(|_| Mutex::default()).collect(),
+            open: Arc::default(),
+            retired: AtomicBool::new(false),
+            probe: Mutex::default(),
+        }
     }
 
     /// Counts one more connection, unless `most` are open.
@@ -99,6 +106,28 @@ impl Idle {
         for list in &self.threads {
             let closed = std::mem::take(&mut *lock(list));
             drop(closed);
+        }
+        drop(lock(&self.probe).take());
+    }
+
+    /// The connection that the last probe left, if it is still open.
+    #[must_use]
+    pub fn take_probe(&self) -> Option<Socket> {
+        let mut socket = lock(&self.probe).take()?;
+        socket.is_quiet().then_some(socket)
+    }
+
+    /// Whether a connection waits for the next probe, for tests.
+    #[cfg(test)]
+    pub(crate) fn keeps_probe(&self) -> bool {
+        lock(&self.probe).is_some()
+    }
+
+    /// Keeps a connection for the next probe.
+    pub fn keep_probe(&self, socket: Socket) {
+        let mut kept = lock(&self.probe);
+        if !self.retired.load(Ordering::SeqCst) {
+            *kept = Some(socket);
         }
     }
 

@@ -15,7 +15,8 @@ use crate::h1::connection::Stream;
 #[derive(Debug)]
 pub struct Socket {
     family: Family,
-    open: Open,
+    /// `None` for one that is not counted.
+    open: Option<Open>,
 }
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Socket {
     /// # Errors
     ///
     /// The system's.
-    pub async fn connect(target: &Target, open: Open) -> io::Result<Self> {
+    pub async fn connect(target: &Target, open: Option<Open>) -> io::Result<Self> {
         let family = match target {
             Target::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
