@@ -8,6 +8,7 @@ primary_backup(0.1)  # array([[1. , 0. ], [0.1, 0.9]])
 
 from forebay.model.availability import HOURS_A_YEAR, Standby, hot_standby, in_series, k_of_n, pair_down, pair_lifetime, single, single_at
 from forebay.model.chains import after, long_run, long_run_of_rates, mean_steps
+from forebay.model.detection import FAULTS, Cost, Exposure, Figure, Probing, cost
 from forebay.model.distributed import distributed, servers_up, servers_up_in_the_long_run, share_each_takes, steps_to_none
 from forebay.model.failover import primary_backup, primary_serves, steps_certain, steps_to_last, steps_to_takeover
 from forebay.model.hashing import keys_peak, leaver_share, maglev_moved, maglev_peak, maglev_slots, moved, peak, ring_peak, ring_spread
@@ -27,11 +28,17 @@ from forebay.model.shortest import power_of_two_response, shortest_queue_respons
 from forebay.model.state import State
 
 __all__ = [
+    "FAULTS",
     "HOURS_A_YEAR",
+    "Cost",
+    "Exposure",
+    "Figure",
+    "Probing",
     "Standby",
     "State",
     "after",
     "best_of_samples",
+    "cost",
     "distributed",
     "erlang_b",
     "erlang_c",
