@@ -15,6 +15,7 @@ use pyo3::types::PyDict;
 mod balancer;
 mod callable;
 mod picks;
+mod probe;
 mod signals;
 
 use callable::Functions;
@@ -140,6 +141,14 @@ impl Engine {
 
     fn reopen_log(&self) {
         self.native.reopen_log();
+    }
+
+    fn probe(&self, py: Python<'_>, batch: &[u8]) -> PyResult<()> {
+        py.detach(|| probe::begin(&self.native, batch))
+    }
+
+    fn probed(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        py.detach(|| probe::outcomes(&self.native))
     }
 }
 

@@ -59,6 +59,19 @@ class Engine:
         """The number of the snapshot that serves."""
     def statistics(self) -> bytes:
         """Counters, histograms and endpoint states as JSON; see `forebay.observe.statistics` for its shape."""
+    def probe(self, batch: bytes) -> None:
+        """Begin probes: a JSON list of `{"pool", "probe", "endpoints": [ID, ...]}`. Returns at once; the outcomes come with `probed`.
+
+        `probe` is `{"kind": "http", "request", "timeout", "fresh", "body"}` or `{"kind": "tcp", "send", "expect_bytes", "timeout"}`. Text has
+        one character (below 256) for each byte; `request` is a whole head, in which `{address}` stands for the endpoint's; `timeout` is in
+        seconds; `body` and `expect_bytes` are bytes of the answer wanted back, at most 65,536. Raises EngineError for anything else.
+        """
+    def probed(self) -> bytes:
+        """What probes came to since the last call, as JSON: `[[pool, endpoint, seconds, status, cause, body, age], ...]`.
+
+        `seconds` to the answer's head (or the connection, or the bytes expected), `cause` a name of `causes()`, `"probe_timeout"` or
+        `"unknown_endpoint"`, `body` text as in `probe`, `age` seconds since it ended.
+        """
     def stop_accepting(self) -> None:
         """Close the listeners once their queues are empty, and answer kept connections with `Connection: close`."""
     def wait_idle(self, seconds: float) -> int:
