@@ -16,6 +16,7 @@ mod balancer;
 mod callable;
 mod picks;
 mod probe;
+mod serving;
 mod signals;
 
 use callable::Functions;
@@ -190,6 +191,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<callable::Candidates>()?;
     module.add_class::<callable::Candidate>()?;
     module.add_function(wrap_pyfunction!(picks::picks, module)?)?;
+    module.add_function(wrap_pyfunction!(serving::serving, module)?)?;
     module.add_function(wrap_pyfunction!(signals::signals, module)?)?;
     module.add_function(wrap_pyfunction!(causes, module)?)
 }

@@ -14,6 +14,7 @@ __all__ = [
     "__version__",
     "causes",
     "picks",
+    "serving",
     "signals",
 ]
 
@@ -190,6 +191,15 @@ def picks(
 ) -> list[int | None]:
     """The indices of `count` picks in a row by a policy (its wire form in JSON), on a state that stays as it is; None where nobody is
     eligible. See `forebay.balance.reference.picks`, which it equals. Raises EngineError for a policy that makes no sense.
+    """
+
+def serving(question: bytes) -> bytes:
+    """Who of a pool may serve, by the engine's rule; see `forebay.failover.serving`, which it equals.
+
+    `question` is JSON: `rules` (`min_healthy automatic hold_down max_ejected probed when_all_down`), `memory` (`tier wanted_since flaps
+    back_at failback`), `endpoints` (`tier weight status until passed_until fact trial last` of each) and `now`; all times are milliseconds.
+    The answer has `mask trials beyond pinned` (a bool for each endpoint), `tier`, `mode` (`serving` or `all_down`), `due` and the new
+    `memory`. Raises EngineError for a question that makes no sense.
     """
 
 def signals(count: int, metrics: Sequence[str], events: bytes) -> bytes:

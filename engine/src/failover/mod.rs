@@ -5,4 +5,6 @@ mod consult;
 mod patience;
 pub mod reflex;
 pub mod rules;
+pub mod serving;
+pub mod tiers;
 pub mod upload;
