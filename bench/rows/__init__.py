@@ -6,7 +6,21 @@ from functools import partial
 
 from bench.measure import Line
 from bench.paths import BenchError
-from bench.rows import endpoints, events, instructions, log, memory, picks, routes, servers, simulate, start, syscalls, throughput
+from bench.rows import (
+    callables,
+    endpoints,
+    events,
+    instructions,
+    log,
+    memory,
+    picks,
+    routes,
+    servers,
+    simulate,
+    start,
+    syscalls,
+    throughput,
+)
 from bench.session import Session
 
 
@@ -47,6 +61,8 @@ ROWS: dict[str, Row] = {
     "endpoints": Row(endpoints.run, quick=False),
     "unequal": Row(servers.unequal, quick=False),
     "errors": Row(servers.errors),
+    "callable-added": Row(callables.added, quick=False),
+    "callable-busy": Row(callables.busy, quick=False),
     "simulate": Row(simulate.run),
     "instructions": Row(instructions.run, quick=False, asked=True),
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 mod complaints;
 mod queue;
+mod thread;
 mod views;
 
 use complaints::{Complaint, Complaints};
@@ -63,6 +64,7 @@ impl Callable for Function {
     fn ask(&self, call: Call) -> Verdict {
         // An interpreter that ends takes no more calls.
         Python::try_attach(|py| {
+            thread::keep(py);
             let (verdict, complaint) = self.asked.choose(py, call);
             // Whoever listens to the log may be slow, and this is the engine's thread.
             if let Some(complaint) = complaint {

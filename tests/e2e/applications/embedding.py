@@ -9,10 +9,10 @@ import ctypes
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from forebay import Gateway, Pool
+from forebay import Gateway, Pool, Route, balance
 
 # PyDLL, unlike CDLL, keeps the lock during a call.
 _USLEEP = ctypes.PyDLL(None).usleep
@@ -75,9 +75,16 @@ def say(word: object) -> None:
     print(word, flush=True)  # noqa: T201 - it is how the two processes talk
 
 
+def choose(_request: object, candidates: Sequence[object]) -> object:
+    """Pick for the route that asks Python; the other must not notice that there is one."""
+    return candidates[0]
+
+
 def main(endpoints: list[str]) -> None:
     """Serve, and obey."""
-    declared = Gateway(listen="127.0.0.1:0", access_log="off", shutdown_grace="1s", pools={"app": Pool(endpoints)})
+    pools = {"app": Pool(endpoints), "python": Pool(endpoints, balance=balance.python(choose))}
+    routes = [Route(match={"path": "/python/*"}, pool="python"), Route(pool="app")]
+    declared = Gateway(listen="127.0.0.1:0", access_log="off", shutdown_grace="1s", pools=pools, routes=routes)
     with declared.start() as running:
         say(running.address)
         for name in iter(sys.stdin.readline, ""):
