@@ -23,14 +23,18 @@ from forebay.config.snapshot import snapshot
 from forebay.control import state_dir
 from forebay.control.callables import callables
 from forebay.control.engine import VERSION, EngineFactory, NativeEngine, refusals
+from forebay.control.events import Event, Events
+from forebay.control.keep import Kept
 from forebay.control.loop import Change, Clock, encode
+from forebay.control.operator import Operator
+from forebay.control.orders import Orders
 from forebay.control.runtime import Runtime
 from forebay.control.secret import kept
 from forebay.control.signals import Signals
 from forebay.errors import ConfigError, Fault, ForebayError, ForkError
-from forebay.observe import banner, status
+from forebay.observe import banner, endpoints, status
 from forebay.observe.statistics import PoolStatistics, Statistics
-from forebay.types import Address
+from forebay.types import Address, Secret
 
 _ONLY_BY_A_START = ("threads", "admin", "access_log", "state_dir")
 
@@ -147,7 +151,7 @@ class Running:
             undo.enter_context(sockets[0])
             if declared.admin is not None:
                 sockets.append(undo.enter_context(admin_socket(declared.admin)))
-            runtime = self._make_runtime(partial(kept, self._directory))
+            runtime = self._make_runtime(partial(kept, self._directory), Kept(self._directory))
             undo.callback(runtime.stop, 0)
             runtime.start()
             self._runtime = runtime
@@ -250,9 +254,42 @@ class Running:
 
     def status(self) -> dict[str, Any]:
         """The document at `/status`."""
-        loop = self._started().loop
-        about = status.About(VERSION, self._pid, loop.desired.revision, self.ready, self.control, loop.unresolved())
+        runtime = self._started()
+        loop, health = runtime.loop, runtime.health
+        about = status.About(
+            VERSION,
+            self._pid,
+            loop.desired.revision,
+            self.ready,
+            self.control,
+            loop.unresolved(),
+            health.standing(),
+            runtime.events.counts,
+        )
         return status.document(about, self.statistics())
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        """The endpoints of all pools: status, reason, since, next, tier, role, weight and the last probes of each."""
+        return endpoints.listed(self.status())
+
+    def events(self, since: int = 0) -> list[Event]:
+        """What has happened since the event of that number, the oldest first; the last 4,096 are kept."""
+        return self.event_list.since(since)
+
+    @property
+    def event_list(self) -> Events:
+        """The events, to be watched."""
+        return self._started().events
+
+    @property
+    def operator(self) -> Operator:
+        """Who takes the orders of operators."""
+        return self._started().operator
+
+    @property
+    def admin_token(self) -> Secret | None:
+        """What writes over the admin address must show."""
+        return self.gateway.admin_token
 
     def banner(self) -> list[str]:
         """Where it listens and what it feeds, for people."""
@@ -304,11 +341,11 @@ class Running:
             self.stop(0)
 
 
-class RunningPool:
+class RunningPool(Orders):
     """One pool of a running gateway."""
 
     def __init__(self, running: Running, name: str) -> None:
-        self.name = name
+        super().__init__(lambda: running.operator, name)
         self._running = running
 
     def set_endpoints(self, endpoints: "Iterable[str | Endpoint | Mapping[str, Any]]") -> int:

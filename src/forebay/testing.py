@@ -3,6 +3,7 @@
 import errno
 import json
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -37,7 +38,10 @@ class FakeEngine:
 
     Attributes to set: `running`, the exchanges that run; `finishing`, how many of them each `wait_idle` finds finished; `on_wait`,
     called with the seconds that it would have waited; `observed`, by pool and endpoint, fields of `EndpointStatistics` to report.
-    To read: `snapshot`, `deltas`, `callables`, `state`, `reopened`.
+    `answers`, called with pool and endpoint for each probe, which returns `[seconds, status, cause, body]`, or None for no result at all.
+    To call: `happen`, for an event that the data path would tell of.
+    To read: `snapshot`, `deltas`, `callables`, `state`, `reopened`, `stands` (what control said, in order), `standing` (what of it holds,
+    by pool and endpoint), `probes` (the batches sent).
 
     Pass the class, or a function that makes one, as `engine=` to `Gateway.start`.
     """
@@ -54,6 +58,10 @@ class FakeEngine:
     deltas: list[Json] = field(default_factory=list)
     reopened: int = 0
     state: str = "bound"
+    answers: Callable[[str, str], list[Any] | None] | None = None
+    stands: list[Json] = field(default_factory=list)
+    standing: dict[str, dict[str, Json]] = field(default_factory=dict)
+    probes: list[Json] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Check the snapshot and bind its listeners."""
@@ -61,6 +69,10 @@ class FakeEngine:
         self.total = 0
         self._sockets: dict[str, list[socket.socket]] = {}
         self._bound: dict[str, Json] = {}
+        self._happened: list[Json] = []
+        self._seen = 0
+        self._results: list[list[Any]] = []
+        self._news = threading.Event()
         _check(self.snapshot)
         self._listen(self.snapshot["listeners"])
 
@@ -109,6 +121,50 @@ class FakeEngine:
         }
         return json.dumps(value).encode()
 
+    def stand(self, standing: bytes) -> None:
+        """Note what control says."""
+        said: Json = json.loads(standing)
+        self.stands.append(said)
+        for pool, value in said["pools"].items():
+            self.standing.setdefault(pool, {}).update(value.get("endpoints", {}))
+
+    def happen(self, pool: str, endpoint: str | None, kind: str, cause: str | None = None, **more: Any) -> None:  # noqa: ANN401 - any JSON
+        """Have the data path tell of an event."""
+        number = len(self._happened) + 1
+        self._happened.append({"number": number, "age": 0.0, "pool": pool, "endpoint": endpoint, "kind": kind, "cause": cause, **more})
+        self._news.set()
+
+    def observe(self) -> bytes:
+        """The events that `happen` told of since the last call, and the counts in `observed`."""
+        events, self._seen = self._happened[self._seen :], len(self._happened)
+        pools = {name: {"tier": 0, "all_down": False, "endpoints": endpoints} for name, endpoints in self.observed.items()}
+        return json.dumps({"number": self._seen, "events": events, "lost": 0, "pools": pools}).encode()
+
+    def probe(self, batch: bytes) -> None:
+        """Have `answers` answer at once."""
+        for each in json.loads(batch):
+            self.probes.append(each)
+            for endpoint in each["endpoints"]:
+                answer = self.answers(each["pool"], endpoint) if self.answers is not None else None
+                if answer is not None:
+                    self._results.append([each["pool"], endpoint, *answer, 0.0])
+        self._news.set()
+
+    def probed(self) -> bytes:
+        """The results since the last call."""
+        results, self._results = self._results, []
+        return json.dumps(results).encode()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait in real time."""
+        happened = self._news.wait(seconds)
+        self._news.clear()
+        return happened
+
+    def nudge(self) -> None:
+        """End the wait."""
+        self._news.set()
+
     def stop_accepting(self) -> None:
         """Close the listeners."""
         self.state = "stopping"
@@ -151,8 +207,13 @@ class FakeEngine:
         self._sockets = {each["name"]: kept.get(each["name"]) or fresh[each["name"]] for each in listeners}
         self._bound = {each["name"]: each for each in listeners}
 
+    def _told(self, pool: str, endpoint: str) -> Json:
+        said = self.standing.get(pool, {}).get(endpoint, {})
+        status = {"status": said["status"], "reason": ""} if said.get("status") else {}
+        return {**status, **self.observed.get(pool, {}).get(endpoint, {})}
+
     def _pool(self, name: str, pool: Json) -> Json:
-        endpoints = {each["id"]: {**_endpoint(each), **self.observed.get(name, {}).get(each["id"], {})} for each in pool["endpoints"]}
+        endpoints = {each["id"]: {**_endpoint(each), **self._told(name, each["id"])} for each in pool["endpoints"]}
         queue = {"waiting": 0, "full": 0, "timed_out": 0}
         counts = {"requests": 0, "attempts": 0, "retries": 0}
         return {**counts, "responses": _classes(), "queue": queue, "latency": _histogram(), "callable": None, "endpoints": endpoints}

@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from forebay.admin.app import make
+from forebay.control.events import Events
+from forebay.testing import FakeClock
+from forebay.types import Secret
 
 Peer = tuple[str, int] | None
 
@@ -17,6 +20,12 @@ class View:
     def __init__(self) -> None:
         self.ready = True
         self.error: Exception | None = None
+        self.admin_token: Secret | None = None
+        self.event_list = Events(FakeClock(1000.0))
+        self.operator: Any = None
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        return [{"pool": "app", "id": "10.0.0.1:80", "status": "healthy"}]
 
     def status(self) -> dict[str, Any]:
         if self.error is not None:
@@ -25,15 +34,15 @@ class View:
 
 
 class OverUnix(httpx.ASGITransport):
-    """Uvicorn gives a request over a Unix socket no client address."""
+    """The server marks a request over a Unix socket."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         app = self.app
 
-        async def without_client(scope: Any, receive: Any, send: Any) -> None:
-            await app({**scope, "client": None}, receive, send)
+        async def marked(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, "client": None, "state": {"unix": True}}, receive, send)
 
-        return await httpx.ASGITransport(without_client, raise_app_exceptions=False).handle_async_request(request)
+        return await httpx.ASGITransport(marked, raise_app_exceptions=False).handle_async_request(request)
 
 
 def ask(view: View, path: str, *, method: str = "GET", host: str = "127.0.0.1:9900", unix: bool = False) -> httpx.Response:
@@ -41,7 +50,7 @@ def ask(view: View, path: str, *, method: str = "GET", host: str = "127.0.0.1:99
         app = make(view)
         transport = OverUnix(app) if unix else httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:9900") as client:
-            return await client.request(method, path, headers={"host": host})
+            return await client.request(method, path, headers={"host": host, "content-type": "application/json"})
 
     return asyncio.run(request())
 
@@ -68,7 +77,7 @@ def test_status_is_the_document() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "words"),
-    [("GET", "/stats", 404, "there is /live, /ready, /status"), ("POST", "/status", 405, "/status takes GET alone")],
+    [("GET", "/stats", 404, "there is /endpoints, "), ("OPTIONS", "/status", 405, "/status takes GET alone")],
 )
 def test_what_cannot_be_had_is_a_problem_that_says_what_can(method: str, path: str, status: int, words: str) -> None:
     answer = ask(View(), path, method=method)

@@ -14,6 +14,8 @@ import pytest
 from forebay.admin.app import make
 from forebay.admin.server import AdminServer
 from forebay.admin.sockets import admin_socket, control_socket
+from forebay.control.events import Events
+from forebay.testing import FakeClock
 from forebay.types import Address
 
 PATIENCE = 10
@@ -23,8 +25,11 @@ class View:
     """What is shown; `hold` lets a request for the status wait."""
 
     ready = True
+    admin_token = None
+    operator: Any = None
 
     def __init__(self) -> None:
+        self.event_list = Events(FakeClock(1000.0))
         self.asked = threading.Event()
         self.hold: threading.Event | None = None
 
@@ -33,6 +38,9 @@ class View:
         if self.hold is not None:
             self.hold.wait(PATIENCE)
         return {"snapshot": 4}
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        return []
 
 
 @pytest.fixture

@@ -64,4 +64,6 @@ def test_the_mean_is_exact() -> None:
 
 
 def test_every_status_that_an_endpoint_may_have_is_a_word_of_the_type() -> None:
-    assert EndpointStatistics.__annotations__["status"].__args__ == ("unknown", "healthy", "ejected", "unresolved")
+    assert EndpointStatistics.__annotations__["status"].__args__ == (
+        "unknown", "healthy", "suspect", "down", "ejected", "draining", "disabled", "unresolved",
+    )  # fmt: skip

@@ -1,6 +1,5 @@
 """The admin application: one, on every socket. Later rooms add their routes here."""
 
-from http import HTTPStatus
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -9,29 +8,40 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from forebay.types import Address, Malformed
+from forebay.admin.guard import OwnName, Writes
+from forebay.admin.happenings import happenings
+from forebay.admin.orders import orders
+from forebay.admin.problem import Problem
+from forebay.control.events import Events
+from forebay.control.operator import Operator
+from forebay.types import Secret
 
 
 class View(Protocol):
-    """What the application shows of a gateway. Called on the admin thread."""
+    """What the application shows of a gateway, and what it has it do. Called on the admin thread, and on workers of it."""
 
     @property
     def ready(self) -> bool:
         """Whether the gateway accepts requests."""
 
+    @property
+    def admin_token(self) -> Secret | None:
+        """What a write over TCP must show; None refuses them all."""
+
     def status(self) -> dict[str, Any]:
         """The document at `/status`."""
 
+    def endpoints(self) -> list[dict[str, Any]]:
+        """The list at `/endpoints`."""
 
-class Problem(JSONResponse):
-    """RFC 9457."""
+    @property
+    def event_list(self) -> Events:
+        """What is at `/events`."""
 
-    media_type = "application/problem+json"
-
-    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__({"title": HTTPStatus(status).phrase, "status": status, "detail": detail}, status, headers)
+    @property
+    def operator(self) -> Operator:
+        """Who carries out what is written."""
 
 
 def make(view: View) -> Starlette:
@@ -48,46 +58,34 @@ def make(view: View) -> Starlette:
     async def status(_request: Request) -> Response:
         return JSONResponse(view.status())
 
+    async def endpoints(_request: Request) -> Response:
+        return JSONResponse({"endpoints": view.endpoints()})
+
     return Starlette(
-        routes=[Route("/live", live), Route("/ready", ready), Route("/status", status)],
+        routes=[
+            Route("/live", live),
+            Route("/ready", ready),
+            Route("/status", status),
+            Route("/endpoints", endpoints),
+            *happenings(lambda: view.event_list),
+            *orders(lambda: view.operator, view.endpoints),
+        ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
-        middleware=[Middleware(OwnName)],
+        middleware=[Middleware(OwnName), Middleware(Writes, token=lambda: view.admin_token)],
     )
-
-
-class OwnName:
-    """Refuses requests over TCP for a host name other than this machine's.
-
-    A page in a browser may have its own name resolve to 127.0.0.1 and then read what is here (DNS rebinding).
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        over_tcp = scope["type"] == "http" and scope.get("client") is not None
-        if over_tcp and not _is_this_machine(dict(scope["headers"]).get(b"host", b"").decode("latin-1")):
-            refusal = Problem(421, "the Host field must name this machine: localhost, or a loopback address")
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        address = Address.parse(f"http://{host}")
-    except Malformed:
-        return False
-    return address.host == "localhost" or (address.ip is not None and address.ip.is_loopback)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     known = ", ".join(sorted(route.path for route in request.app.routes if isinstance(route, Route)))
-    details = {404: f"there is nothing at {request.url.path}; there is {known}", 405: f"{request.url.path} takes GET alone"}
+    details = {404: f"there is nothing at {request.url.path}; there is {known}", 405: _takes(request, error)}
     return Problem(error.status_code, details.get(error.status_code, error.detail), dict(error.headers or {}))
+
+
+def _takes(request: Request, error: HTTPException) -> str:
+    allowed = {method.strip() for method in (error.headers or {}).get("Allow", "").split(",")} - {"HEAD"}
+    return f"{request.url.path} takes {' and '.join(sorted(allowed))} alone"
 
 
 async def _fail(_request: Request, error: Exception) -> Response:

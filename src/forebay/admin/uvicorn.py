@@ -20,6 +20,14 @@ class _Protocol(H11Protocol):
         self.logger = logging.getLogger("forebay.admin")
         self.access_log = False
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as Uvicorn has it
+        """Note for each request whether it came over a Unix socket: a client address that is missing does not say so, since a TCP
+        client that has gone away has none either.
+        """
+        socket_of = transport.get_extra_info("socket")
+        self.app_state = {**self.app_state, "unix": socket_of is not None and socket_of.family == socket.AF_UNIX}
+        super().connection_made(transport)
+
 
 class _Server(uvicorn.Server):
     """Uses `startup` alone: `serve` would log and take signals, `main_loop` wakes up every 100 ms."""

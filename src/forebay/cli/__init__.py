@@ -11,17 +11,29 @@ import typer
 
 from forebay.cli.check import check
 from forebay.cli.demo import demo
+from forebay.cli.disable import disable
+from forebay.cli.drain import drain
+from forebay.cli.enable import enable
+from forebay.cli.endpoints import endpoints
+from forebay.cli.events import events
+from forebay.cli.failback import failback
+from forebay.cli.hold import hold
 from forebay.cli.model import model
 from forebay.cli.output import complain
 from forebay.cli.policies import policies
+from forebay.cli.release import release
 from forebay.cli.run import run
 from forebay.cli.simulate import simulate
 from forebay.cli.status import status
+from forebay.cli.undrain import undrain
 from forebay.cli.version import version
+from forebay.cli.weight import weight
 from forebay.errors import ControlError, ForebayError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
-for verb in (run, check, status, demo, policies, simulate, version):
+_OFFLINE = (run, check, demo, policies, simulate, version)
+_LIVE = (status, endpoints, events, drain, undrain, disable, enable, weight, failback, hold, release)
+for verb in (*_OFFLINE, *_LIVE):
     app.command()(verb)
 app.add_typer(model, name="model")
 

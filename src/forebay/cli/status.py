@@ -1,5 +1,6 @@
 """`forebay status`."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from forebay.admin.client import find, get
 from forebay.cli.output import emit, table
 
-_COLUMNS = ("pool", "endpoint", "status", "for", "weight", "requests", "failures", "inflight", "p50", "p99", "reason")
+_COLUMNS = ("pool", "endpoint", "status", "for", "role", "weight", "requests", "failures", "inflight", "p50", "p99", "reason")
 _NUMBERS = frozenset({"for", "weight", "requests", "failures", "inflight", "p50", "p99"})
 
 
@@ -36,6 +37,7 @@ def _head(document: dict[str, Any]) -> list[str]:
     listeners = ", ".join(f"http://{address}" for addresses in document["listeners"].values() for address in addresses)
     exchanges, connections, records = document["exchanges"], document["connections"], document["records"]
     causes = ", ".join(f"{cause} {count}" for cause, count in document["causes"].items())
+    events = ", ".join(f"{kind} {count}" for kind, count in document["events"].items())
     identity = f"forebay {document['version']}, pid {document['pid']}"
     state = f"{document['state']} for {duration(document['uptime'])} on {listeners or 'nothing'}"
     requests = f"{exchanges['total']} in all, {exchanges['running']} running, {exchanges['tunnels']} tunnels"
@@ -44,7 +46,19 @@ def _head(document: dict[str, Any]) -> list[str]:
         f"snapshot {document['snapshot']}, revision {document['revision']}, {document['threads']} threads, {document['control']}",
         f"requests: {requests}; connections: {connections['open']} open, {connections['idle']} of them idle",
         f"records: {records['written']} written, {records['dropped']} dropped; causes: {causes or 'none'}",
+        f"events: {events or 'none'}",
+        *(line for name, pool in document["pools"].items() for line in _unusual(name, pool)),
     ]
+
+
+def _unusual(name: str, pool: dict[str, Any]) -> Iterator[str]:
+    """What a person must know of a pool before its endpoints."""
+    if pool["all_down"]:
+        yield f"pool {name}: ALL DOWN"
+    if pool["tier"]:
+        yield f"pool {name}: tier {pool['tier']} serves"
+    if pool["held"]:
+        yield f"pool {name}: held as it is: {pool['held']['reason']}"
 
 
 def _rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -54,6 +68,7 @@ def _rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
             name,
             endpoint["status"],
             duration(endpoint["since"]),
+            endpoint["role"],
             str(endpoint["weight"]),
             str(endpoint["requests"]),
             str(endpoint["failures"]),

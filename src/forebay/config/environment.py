@@ -17,6 +17,9 @@ def substitute(value: Any, environment: Mapping[str, str]) -> tuple[Any, list[Fo
     return _replaced(value, environment, (), faults), faults
 
 
+_SECRETS = frozenset({"secret", "admin_token"})
+
+
 def _replaced(value: Any, environment: Mapping[str, str], path: Path, faults: list[Found]) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
         return {key: _replaced(each, environment, (*path, key), faults) for key, each in value.items()}
@@ -31,7 +34,7 @@ def _replaced(value: Any, environment: Mapping[str, str], path: Path, faults: li
             return "$"
         if name is None:
             # Where a secret stands, no message repeats it.
-            shown = "the secret" if path[-1:] == ("secret",) else f'"{value}"'
+            shown = "the secret" if path and path[-1] in _SECRETS else f'"{value}"'
             faults.append((path, f'{shown} has a "${{" that names no variable', "write ${NAME}, ${NAME:-default}, or $$ for a dollar"))
             return found[0]
         if name not in environment and found["default"] is None:

@@ -17,7 +17,9 @@ Path = tuple[str | int, ...]
 Found = tuple[Path, str, str | None]
 """A fault before it has a file: where, what, and what to do."""
 
-GATEWAY_KEYS: Final = ("listen", "threads", "admin", "access_log", "state_dir", "shutdown_grace", "trusted_proxies", "forwarded")
+GATEWAY_KEYS: Final = (
+    "listen", "threads", "admin", "admin_token", "access_log", "state_dir", "shutdown_grace", "trusted_proxies", "forwarded",
+)  # fmt: skip
 """The keys that a file has in its `[gateway]` table, and Python on the gateway itself."""
 
 _OURS: Final = "forebay"

@@ -36,6 +36,24 @@ class Engine(Protocol):
     def statistics(self) -> bytes:
         """Counters, histograms and endpoint states as JSON."""
 
+    def stand(self, standing: bytes) -> None:
+        """Have endpoints stand as control says; only those that are named change."""
+
+    def observe(self) -> bytes:
+        """What has happened since the last call, and the counts that have changed, as JSON."""
+
+    def probe(self, batch: bytes) -> None:
+        """Send probes now; their results come with `probed`."""
+
+    def probed(self) -> bytes:
+        """The results of probes since the last call, as JSON."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, at most that long, until something has happened or a probe has its result; whether that, or `nudge`, ended it."""
+
+    def nudge(self) -> None:
+        """End a `wait` that is under way, or the next one."""
+
     def stop_accepting(self) -> None:
         """Close the listeners."""
 

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cache
 from math import inf
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from forebay.config.schema import GatewayConfig
 from forebay.config.snapshot import delta, names, needs_secret, snapshot
 from forebay.control.callables import callables
 from forebay.control.engine import Callables, Engine, refusals
+from forebay.control.overlays import NONE, Overlays
 from forebay.control.secret import fresh
 from forebay.control.state import Desired, Effective
 from forebay.errors import ForebayError
@@ -54,14 +56,17 @@ class Loop:
     every error; and an observation, published by the loop's own thread, which sleeps until an observation or a due time.
 
     `secret` gives what the cookies of pools without a secret of their own are signed with; it is asked once, when the first needs it.
+    `overlays` are the orders in force at the start.
     """
 
-    def __init__(self, config: GatewayConfig, observer: Observer, clock: Clock, secret: Callable[[], bytes] = fresh) -> None:
+    def __init__(
+        self, config: GatewayConfig, observer: Observer, clock: Clock, secret: Callable[[], bytes] = fresh, overlays: Overlays = NONE
+    ) -> None:
         self.callables = callables(config)
         observer.want(names(config))
         self._observer = observer
         self._secret = cache(secret)
-        self.desired = Desired(config)
+        self.desired = Desired(config, overlays=overlays)
         self.effective = self._snapshot(config, 1)
         self._clock = clock
         self._engine: Engine | None = None
@@ -116,12 +121,22 @@ class Loop:
                 functions = callables(config)
                 self._publish(config, functions)
                 self.callables = functions
-                self.desired = Desired(config, self.desired.revision + 1)
+                self.desired = replace(self.desired, config=config, revision=self.desired.revision + 1)
             finally:
                 self._awaited.remove(wanted)
                 self._look_after()
             self.wake()
             return self.effective.number
+
+    def overlay(self, change: Callable[[Overlays, int], Overlays], keep: Callable[[Overlays], None]) -> None:
+        """Change what operators have ordered. `change` is given the orders and the revision that the new ones will have; `keep` writes them
+        down, and whatever it raises leaves everything as it is.
+        """
+        with self._lock:
+            revision = self.desired.revision + 1
+            overlays = change(self.desired.overlays, revision)
+            keep(overlays)
+            self.desired = replace(self.desired, overlays=overlays, revision=revision)
 
     def turn(self) -> float:
         """Observe, decide and publish once; returns the seconds until there is something to do again."""

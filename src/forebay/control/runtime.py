@@ -8,8 +8,13 @@ from math import inf
 
 from forebay.config.schema import GatewayConfig
 from forebay.control.engine import EngineFactory, NativeEngine, refusals
+from forebay.control.events import Events
 from forebay.control.files import raise_limit
+from forebay.control.health import Health
+from forebay.control.keep import Kept
 from forebay.control.loop import Clock, Loop, encode
+from forebay.control.operator import Operator
+from forebay.control.overlays import load, save
 from forebay.control.resolve import Resolver
 from forebay.control.secret import fresh
 from forebay.control.threads import count
@@ -22,7 +27,7 @@ _SLICE = 0.05  # seconds of native waiting between two looks at the deadline, wh
 class Runtime:
     """The data path and its control. Made, it has bound its listeners; started, it serves; stopped, it is gone.
 
-    `secret` signs the cookies of pools without a secret of their own; see `Loop`.
+    `secret` signs the cookies of pools without a secret of their own; see `Loop`. `kept` holds what outlives it.
 
     Raises:
         ConfigError, ListenError: when made; nothing has started then.
@@ -34,16 +39,22 @@ class Runtime:
         engine_factory: EngineFactory = NativeEngine,
         clock: Clock = time.monotonic,
         secret: Callable[[], bytes] = fresh,
+        kept: Kept | None = None,
     ) -> None:
         self.threads = count(config.threads)
         self.log_format = log_format(config.access_log)
         self._clock = clock
         self._workers = Workers("forebay-lookup", _LOOKUPS_AT_ONCE)
-        self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock, secret)
+        kept = kept or Kept(None)
+        self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock, secret, load(kept, time.time()))
         with refusals():
             snapshot = encode(self.loop.effective.snapshot)
             self.engine = engine_factory(snapshot, self.threads, config.access_log, self.log_format, self.loop.callables)
         self.loop.serve(self.engine)
+        self.events = Events(time.time)
+        self.health = Health(self.loop, self.events, clock, time.time)
+        self.health.serve(self.engine)
+        self.operator = Operator(self.loop, self.health, self.events, lambda overlays: save(overlays, kept), time.time)
         self.stopping = False
         self.deadline = inf
         self._one_stop = threading.Lock()
@@ -55,6 +66,8 @@ class Runtime:
         with refusals():
             self.engine.start()
         self.loop.start()
+        if hasattr(self.engine, "stand"):
+            self.health.start()
 
     def stop(self, grace: float) -> int:
         """Accept nothing new, finish what runs, and cut after `grace` seconds what still does; returns how many were cut.
@@ -75,6 +88,8 @@ class Runtime:
         self.stopping = True
         try:
             self.loop.stop()
+            if hasattr(self.engine, "stand"):
+                self.health.stop()
             self._workers.stop()
             self.engine.stop_accepting()
             while (left := self.deadline - self._clock()) > 0 and self.engine.wait_idle(min(left, _SLICE)):
@@ -82,6 +97,7 @@ class Runtime:
         finally:
             # Whatever interrupts the waiting (KeyboardInterrupt, say), nothing goes on running.
             cut = self.engine.shutdown()
+            self.events.close()
         return cut
 
     def _wake(self) -> None:

@@ -1,17 +1,21 @@
 """The two values of a running gateway: what is declared, and what is served."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from forebay.config.schema import GatewayConfig
+from forebay.control.overlays import Overlays
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What is declared. `revision` grows by one with every change, so that a writer can tell whether it saw the last one."""
+    """What is declared, and what operators have ordered. `revision` grows by one with every change, so that a writer can tell whether it
+    saw the last one.
+    """
 
     config: GatewayConfig
     revision: int = 1
+    overlays: Overlays = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from forebay.errors import ListenError
 
 SOCKET = "control.sock"
 SECRET = "affinity.secret"  # noqa: S105 - the name of the file that holds it
+KEPT = ("overlays.json", "learned.json")
+"""Files that outlive a gateway which has a name; see `forebay.control.keep`."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
@@ -115,7 +117,8 @@ def discard(directory: Path, environ: Mapping[str, str]) -> None:
         (directory / SOCKET).unlink(missing_ok=True)
         if directory.parent in bases(environ):
             if directory.name.startswith("pid-"):  # nobody comes back to it
-                (directory / SECRET).unlink(missing_ok=True)
+                for name in (SECRET, *KEPT):
+                    (directory / name).unlink(missing_ok=True)
             directory.rmdir()
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 
 _FIRST_BUCKET = 32
 
-Status = Literal["unknown", "healthy", "ejected", "unresolved"]
+Status = Literal["unknown", "healthy", "suspect", "down", "ejected", "draining", "disabled", "unresolved"]
 
 
 @dataclass(frozen=True, slots=True)

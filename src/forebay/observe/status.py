@@ -1,9 +1,10 @@
 """The document at `/status`, which `forebay status` prints."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from forebay.control.standing import EndpointStanding, PoolStanding
 from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
 
 
@@ -17,6 +18,10 @@ class About:
     accepting: bool
     control: str
     unresolved: Mapping[str, str]
+    standing: Mapping[str, PoolStanding] = field(default_factory=dict)
+    """What control makes of each pool."""
+    events: Mapping[str, int] = field(default_factory=dict)
+    """How many there were of each kind."""
 
 
 def document(about: About, statistics: Statistics) -> dict[str, Any]:
@@ -36,12 +41,16 @@ def document(about: About, statistics: Statistics) -> dict[str, Any]:
         "records": asdict(statistics.records),
         "responses": dict(statistics.responses),
         "causes": dict(statistics.causes),
-        "pools": {name: _pool(pool, about) for name, pool in statistics.pools.items()},
+        "events": dict(about.events),
+        "pools": {name: _pool(pool, about, about.standing.get(name, PoolStanding())) for name, pool in statistics.pools.items()},
     }
 
 
-def _pool(pool: PoolStatistics, about: About) -> dict[str, Any]:
+def _pool(pool: PoolStatistics, about: About, standing: PoolStanding) -> dict[str, Any]:
     return {
+        "tier": standing.tier,
+        "all_down": standing.all_down,
+        "held": standing.held,
         "requests": pool.requests,
         "attempts": pool.attempts,
         "retries": pool.retries,
@@ -49,13 +58,17 @@ def _pool(pool: PoolStatistics, about: About) -> dict[str, Any]:
         "queue": asdict(pool.queue),
         "latency": _latency(pool.latency),
         "callable": pool.callable and {**asdict(pool.callable), "cost": _latency(pool.callable.cost)},
-        "endpoints": {name: _endpoint(endpoint, about) for name, endpoint in pool.endpoints.items()},
+        "endpoints": {name: _endpoint(endpoint, about, standing.endpoints.get(name)) for name, endpoint in pool.endpoints.items()},
     }
 
 
-def _endpoint(endpoint: EndpointStatistics, about: About) -> dict[str, Any]:
+def _endpoint(endpoint: EndpointStatistics, about: About, standing: EndpointStanding | None) -> dict[str, Any]:
     value = asdict(endpoint)
     value["latency"] = _latency(endpoint.latency)
+    value["declared_weight"] = endpoint.weight
+    value.update(asdict(standing or EndpointStanding(endpoint.status, endpoint.reason, endpoint.since)))
+    value["weight"] = endpoint.weight if value["weight"] is None else value["weight"]
+    value |= {"probes": list(value["probes"]), "overlay": list(value["overlay"])}
     # The engine knows that a name has no address, only control knows why.
     if endpoint.status == "unresolved" and (why := about.unresolved.get(endpoint.address.removeprefix("http://"))):
         value["reason"] = f"{endpoint.address} has no address yet: {why}"
