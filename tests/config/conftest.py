@@ -42,6 +42,24 @@ ENDPOINTS = st.lists(ADDRESSES, min_size=1, max_size=4, unique_by=lambda address
         ),
     ).map(list),
 )
+SHARES = st.one_of(st.integers(0, 100).map(lambda share: f"{share}%"), st.floats(0, 1))
+INTERVALS = st.integers(10, 10**6).map(lambda ms: f"{ms}ms")
+JUDGED = {"interval": INTERVALS, "down_interval": INTERVALS, "timeout": DURATIONS, "fall": st.integers(1, 9), "rise": st.integers(1, 9)}
+HEALTH = st.one_of(
+    table(
+        path=st.sampled_from(["/", "/healthz?x=1"]),
+        method=st.sampled_from(["GET", "post"]),
+        headers=FIELDS,
+        expect=st.lists(st.sampled_from([200, "204", "2xx"]), max_size=2),
+        body=st.sampled_from(["ok", "~^ok"]),
+        fresh=st.booleans(),
+        **JUDGED,
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("tcp")}, optional={"send": st.text(max_size=4), "expect": st.sampled_from(["220", "~^220"]), **JUDGED}
+    ),
+    st.fixed_dictionaries({"type": st.just("command"), "command": st.just(["/bin/true", "{host}"])}, optional=JUDGED),
+)
 POOLS = st.fixed_dictionaries(
     {"endpoints": ENDPOINTS},
     optional={
@@ -59,7 +77,28 @@ POOLS = st.fixed_dictionaries(
         "max_connections": COUNTS,
         "max_inflight": COUNTS,
         "queue": table(size=st.integers(0, 9), timeout=DURATIONS),
-        "retry": table(attempts=st.integers(1, 9), replay_buffer=SIZES),
+        "retry": table(
+            attempts=st.integers(1, 9),
+            replay_buffer=SIZES,
+            budget=SHARES,
+            statuses=st.lists(st.integers(400, 599), max_size=2),
+            attempt_timeout=st.one_of(DURATIONS, st.sampled_from(["learned", "off"])),
+        ),
+        "hedge": table(enabled=st.booleans(), budget=SHARES),
+        "health": HEALTH,
+        "ejection": table(
+            consecutive=st.integers(1, 9), min_requests=st.integers(1, 99), base=DURATIONS, max=DURATIONS, max_ejected=SHARES
+        ),
+        "slow_start": DURATIONS,
+        "failover": table(
+            min_healthy=st.one_of(st.integers(1, 9), st.integers(1, 100).map(lambda share: f"{share}%")),
+            failback=st.sampled_from(["automatic", "manual"]),
+            hold_down=DURATIONS,
+        ),
+        "when_all_down": st.one_of(
+            st.sampled_from(["try_all", "fail_fast", "last_healthy", {"policy": "fail_fast"}]),
+            st.fixed_dictionaries({"respond": table(status=st.integers(500, 503), body=st.text(), headers=FIELDS)}),
+        ),
         "affinity": table(cookie=NAMES, ttl=st.integers(1, 10**6)),
         "load_report": table(keep=st.booleans()),
     },

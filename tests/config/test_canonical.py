@@ -33,6 +33,6 @@ def test_values_stand_as_a_user_would_write_them() -> None:
     assert form["gateway"]["listen"] == [":80"]
     assert form["gateway"]["shutdown_grace"] == "90s"
     assert "admin" not in form["gateway"]
-    assert form["pools"]["a"]["endpoints"] == [{"address": "b:80", "weight": 1}]
+    assert form["pools"]["a"]["endpoints"] == [{"address": "b:80", "weight": 1, "tier": 0}]
     assert form["pools"]["a"]["max_inflight"] == "off"
     assert form["limits"]["max_head"] == "32KiB"

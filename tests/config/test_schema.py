@@ -81,6 +81,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert config.model_dump(mode="json", exclude={"listen", "pools", "routes", "listeners"}) == {
         "threads": "auto",
         "admin": None,
+        "admin_token": None,
         "access_log": "stdout",
         "state_dir": None,
         "shutdown_grace": "30s",
@@ -105,7 +106,13 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "max_connections": "off",
         "max_inflight": "off",
         "queue": {"size": 1000, "timeout": "5s"},
-        "retry": {"attempts": 3, "replay_buffer": "64KiB"},
+        "retry": {"attempts": 3, "budget": 0.2, "statuses": [502, 503, 504], "replay_buffer": "64KiB", "attempt_timeout": "learned"},
+        "hedge": {"enabled": False, "budget": 0.02},
+        "health": None,
+        "ejection": {"consecutive": 3, "min_requests": 10, "base": "10s", "max": "5m", "max_ejected": "50%"},
+        "slow_start": {"window": "0s"},
+        "failover": {"min_healthy": 1, "failback": "automatic", "hold_down": "10s"},
+        "when_all_down": {"policy": "try_all", "respond": None},
         "affinity": None,
         "load_report": {"keep": False},
     }

@@ -41,7 +41,7 @@ def test_a_snapshot_has_exactly_the_keys_that_the_engine_reads() -> None:
         "MatchSpec": route["match"],
         "HeaderEditsSpec": route["request_headers"],
         "PoolSpec": pool,
-        "EndpointSpec": pool["endpoints"][0],
+        "EndpointSpec": pool["endpoints"][1],
         "QueueSpec": pool["queue"],
         "RetrySpec": pool["retry"],
         "AffinitySpec": pool["affinity"],
@@ -69,7 +69,7 @@ def test_values_are_seconds_bytes_and_null() -> None:
     assert made["pools"]["app"]["host"] == {"fixed": "app.internal:8000"}
     assert made["pools"]["app"]["endpoints"] == [
         {"id": "10.0.0.1:8000", "address": "10.0.0.1:8000", "target": "10.0.0.1:8000", "weight": 1},
-        {"id": "two", "address": "10.0.0.2:80", "target": "10.0.0.2:80", "weight": 2},
+        {"id": "two", "address": "10.0.0.2:80", "target": "10.0.0.2:80", "weight": 2, "tier": 1},
         {"id": "unix:/run/app.sock", "address": "unix:/run/app.sock", "target": "unix:/run/app.sock", "weight": 0},
     ]
 

@@ -5,9 +5,13 @@ from forebay.config.check import warnings
 from forebay.config.effective import Row, effective
 from forebay.config.load import from_dict, load, loads
 from forebay.config.schema import (
+    Ejection,
     Endpoint,
+    Failover,
     GatewayConfig,
     HeaderEdits,
+    Health,
+    Hedge,
     Limits,
     Listener,
     Match,
@@ -17,13 +21,19 @@ from forebay.config.schema import (
     Respond,
     Retry,
     Route,
+    SlowStart,
+    WhenAllDown,
 )
 from forebay.config.snapshot import delta, names, snapshot
 
 __all__ = [
+    "Ejection",
     "Endpoint",
+    "Failover",
     "GatewayConfig",
     "HeaderEdits",
+    "Health",
+    "Hedge",
     "Limits",
     "Listener",
     "Match",
@@ -34,6 +44,8 @@ __all__ = [
     "Retry",
     "Route",
     "Row",
+    "SlowStart",
+    "WhenAllDown",
     "canonical",
     "canonical_json",
     "delta",

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from forebay.config.failover import Failover
+from forebay.config.pools import Pool
 from forebay.config.schema import GatewayConfig
 from forebay.config.snapshot import route_id
 from forebay.config.table import Table
 from forebay.config.words import path_text
+from forebay.types import format_duration
 
 _GATEWAY: Final = ("threads", "access_log", "shutdown_grace", "trusted_proxies", "forwarded")
-_ROUTE: Final = ("timeout", "first_byte_timeout")
+_ROUTE: Final = ("timeout", "first_byte_timeout", "idempotency_key")
 _POOL: Final = ("balance", "connect_timeout", "max_connections", "max_inflight")
+_HEALTH: Final = ("type", "path", "interval", "down_interval", "timeout", "fall", "rise", "fresh")
 
 _KEPT: Final = "random, kept in state_dir"
 
@@ -61,10 +65,32 @@ def _declared(config: GatewayConfig) -> Iterator[Row]:
     for name, pool in config.pools.items():
         yield from rows.of(pool, ("pools", name), _POOL)
         yield from rows.of(pool.queue, ("pools", name, "queue"), ("size", "timeout"))
-        yield from rows.of(pool.retry, ("pools", name, "retry"), ("attempts", "replay_buffer"))
+        yield from _failing(rows, name, pool)
         if pool.affinity is not None:
             yield from rows.of(pool.affinity, ("pools", name, "affinity"), ("cookie", "ttl", "secret"))
         yield from rows.of(pool.load_report, ("pools", name, "load_report"), ("keep",))
+
+
+def _failing(rows: _Rows, name: str, pool: Pool) -> Iterator[Row]:
+    """What decides when an endpoint fails; whether it is probed at all is told as the type of its probes."""
+    for key, table in (("retry", pool.retry), ("hedge", pool.hedge), ("ejection", pool.ejection), ("slow_start", pool.slow_start)):
+        yield from rows.of(table, ("pools", name, key), tuple(type(table).model_fields))
+    yield from rows.of(pool.failover, ("pools", name, "failover"), tuple(Failover.model_fields))
+    for row in rows.of(pool.when_all_down, ("pools", name, "when_all_down"), ("policy",)):
+        respond = pool.when_all_down.respond
+        value = row.value if respond is None else f"respond {respond.status}"
+        yield Row(row.key, value, row.source if "when_all_down" in pool.model_fields_set else "default")
+    if pool.health is None:
+        yield Row(path_text(("pools", name, "health")), "none", "default")
+        return
+    health = pool.health
+    derived = {"timeout": health.probe_timeout, "down_interval": health.while_down}
+    for row in rows.of(
+        health, ("pools", name, "health"), ("type", "path", "interval", "down_interval", "timeout", "fall", "rise", "fresh")
+    ):
+        key = row.key.rpartition(".")[2]
+        if key != "path" or health.type == "http":
+            yield Row(row.key, format_duration(derived[key]) if key in derived else row.value, row.source)
 
 
 class _Rows:

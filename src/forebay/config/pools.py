@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from forebay.balance import DEFAULT
+from forebay.config.failover import Ejection, Failover, Hedge, Retry, SlowStart, WhenAllDown
 from forebay.config.fields import (
     Balance,
     Cookie,
@@ -19,16 +20,16 @@ from forebay.config.fields import (
     HostSent,
     Lifetime,
     SigningSecret,
-    Size,
     Truth,
     number,
 )
+from forebay.config.health import Health
 from forebay.config.table import Table
 from forebay.config.words import Found
 from forebay.types import Address, Malformed
 
-KIB = 1024
 MAX_WEIGHT = 1000
+MAX_TIER = 15
 
 
 class Endpoint(Table):
@@ -50,6 +51,9 @@ class Endpoint(Table):
             "that its share, the default its speed. 0 takes no requests but those of clients that `affinity` has pinned to it."
         ),
     )
+    tier: Annotated[int, number(0, MAX_TIER)] = Field(
+        0, description="0 serves; 1 stands by and takes over where too few of tier 0 may serve; and so on, to 15. See `failover`."
+    )
     id: EndpointId | None = Field(
         None, description="Its name in status and records, unique in the pool. Without one it goes by its resolved address."
     )
@@ -67,19 +71,6 @@ class Queue(Table):
         1000, description="Requests that may wait at once; one more is answered with 503 at once, and so is every one at 0."
     )
     timeout: Grace = Field(5.0, description="How long one may wait; past it, it is answered with 503.")
-
-
-class Retry(Table):
-    """How requests are repeated that provably did not run, or that may run twice."""
-
-    example: ClassVar[str] = "write retry = { attempts = 3 }"
-
-    attempts: Annotated[int, number(1, 100)] = Field(
-        3, description="Attempts in all, the first included, each on another endpoint; 1 repeats nothing."
-    )
-    replay_buffer: Size = Field(
-        64 * KIB, description="Bytes of a request's body kept for repeating it; a longer one is not repeated once it went out."
-    )
 
 
 class Affinity(Table):
@@ -134,7 +125,7 @@ class Pool(Table):
         ),
     )
     endpoints: tuple[Endpoint, ...] = Field(
-        description="Its servers: addresses, or tables with `address`, `weight` and `id`. Turns follow their order."
+        description="Its servers: addresses, or tables with `address`, `weight`, `tier` and `id`. Turns follow their order."
     )
     host: HostSent = Field(
         "client",
@@ -153,6 +144,18 @@ class Pool(Table):
     )
     queue: Queue = Field(Queue(), description="Where requests wait while every endpoint is at its cap.")
     retry: Retry = Field(Retry(), description="How requests are repeated.")
+    hedge: Hedge = Field(Hedge(), description="Whether slow requests are sent a second time before they fail.")
+    health: Health | None = Field(None, description="How its endpoints are asked whether they are well. Without this table none is asked.")
+    ejection: Ejection = Field(Ejection(), description="How an endpoint is left out by its live answers.")
+    slow_start: SlowStart = Field(SlowStart(), description="How a new or recovered endpoint takes up its share: a duration.")
+    failover: Failover = Field(Failover(), description="When the next tier takes over.")
+    when_all_down: WhenAllDown = Field(
+        WhenAllDown(policy="try_all"),
+        description=(
+            "What is done while none may serve: `try_all`, `last_healthy`, `fail_fast`, `pool:NAME`, or a table with `respond`, a fixed "
+            "answer. Entering it is an event, and answers then have the field `forebay-all-down`."
+        ),
+    )
     affinity: Affinity | None = Field(
         None, description="A cookie that keeps each client with the endpoint that served it first. Without this table there is none."
     )

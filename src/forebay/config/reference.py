@@ -18,8 +18,10 @@ from pydantic.fields import FieldInfo
 
 from forebay.balance.catalogue import page as policies
 from forebay.config.effective import FIXED
+from forebay.config.failover import Ejection, Failover, Hedge, Retry, SlowStart, WhenAllDown
 from forebay.config.fields import OneOrMany, Parsed
-from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool, Queue, Retry
+from forebay.config.health import Health
+from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool, Queue
 from forebay.config.routes import HeaderEdits, Match, Redirect, Respond, Route
 from forebay.config.schema import GatewayConfig, Limits, Listener
 from forebay.config.table import Table
@@ -53,10 +55,24 @@ _TABLES: Final[tuple[tuple[str, type[Table]], ...]] = (
     ("[pools.NAME]", Pool),
     ("endpoints = [{ ... }]", Endpoint),
     ("queue = { ... }", Queue),
-    ("retry = { ... }", Retry),
+    ("[pools.NAME.health]", Health),
+    ("[pools.NAME.ejection]", Ejection),
+    ("[pools.NAME.retry]", Retry),
+    ("hedge = { ... }", Hedge),
+    ("slow_start = { ... }", SlowStart),
+    ("[pools.NAME.failover]", Failover),
+    ("when_all_down = { ... }", WhenAllDown),
     ("affinity = { ... }", Affinity),
     ("load_report = { ... }", LoadReport),
 )
+
+
+_SHORT: Final[dict[object, str]] = {
+    Redirect: "path or URL, or table",
+    SlowStart: "duration, or table",
+    WhenAllDown: '`"try_all"`, `"fail_fast"`, `"last_healthy"`, `"pool:NAME"` or table',
+}
+"""What is said of a table that a plain value may stand for."""
 
 
 def page() -> str:
@@ -160,7 +176,8 @@ def _printed_default(table: type[Table], key: str) -> object:
     """The default as a file would say it; None where there is none, or where it is a table of defaults."""
     field = table.model_fields[key]
     if field.is_required() or isinstance(field.default, Table | dict):
-        return None
+        short = getattr(field.default, "short", None)
+        return field.default.model_dump(mode="json", exclude_none=True).get(short) if short else None
     return table.model_construct().model_dump(mode="json", include={key})[key]
 
 
@@ -182,8 +199,8 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:  # noqa: ANN401 - annota
 
 
 def _kind_of_table(annotation: Any, *, whole: bool) -> str:  # noqa: ANN401 - likewise
-    if annotation is Redirect:
-        return "path or URL, or table"
+    if annotation in _SHORT:
+        return _SHORT[annotation]
     if not whole:
         return f"table of {_kind(annotation, [])}s" if get_origin(annotation) is Annotated else "list of addresses or tables"
     return "table"

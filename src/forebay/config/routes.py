@@ -21,6 +21,7 @@ from forebay.config.fields import (
     Prefix,
     RedirectTo,
     Text,
+    Truth,
     ValuePattern,
     number,
 )
@@ -146,6 +147,13 @@ class Route(Table):
     )
     first_byte_timeout: DurationOrOff = Field(
         60.0, description="From a request fully sent to its response head, for one attempt: past it the attempt has failed."
+    )
+    idempotency_key: Truth = Field(
+        default=False,
+        description=(
+            "Whether a request with the field `Idempotency-Key` may run twice, whatever its method: only where the servers know that key "
+            "and answer a second one with the first answer."
+        ),
     )
     strip_prefix: Prefix | None = Field(
         None, description="Taken off the front of the path, on a segment's border, before the request goes on."

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, PrivateAttr
 
+from forebay.config.failover import KIB, Ejection, Failover, Hedge, Retry, SlowStart, WhenAllDown
 from forebay.config.fields import (
     AdminAddress,
     CountOrOff,
@@ -19,13 +20,15 @@ from forebay.config.fields import (
     LogTarget,
     Many,
     Name,
+    SigningSecret,
     SizeOrOff,
     TrustedNetwork,
     Truth,
     UpgradeToken,
     number,
 )
-from forebay.config.pools import KIB, Affinity, Endpoint, LoadReport, Pool, Queue, Retry
+from forebay.config.health import Health
+from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool, Queue
 from forebay.config.provenance import Provenance
 from forebay.config.routes import HeaderEdits, Match, Redirect, Respond, Route
 from forebay.config.table import Table
@@ -33,8 +36,8 @@ from forebay.config.words import GATEWAY_KEYS, Found, Path, path_text, place_of
 from forebay.types import Address, Malformed, suggest
 
 __all__ = [
-    "GATEWAY_KEYS", "Affinity", "Endpoint", "GatewayConfig", "HeaderEdits", "Limits", "Listener", "LoadReport", "Match", "Pool", "Queue",
-    "Redirect", "Respond", "Retry", "Route",
+    "GATEWAY_KEYS", "Affinity", "Ejection", "Endpoint", "Failover", "GatewayConfig", "HeaderEdits", "Health", "Hedge", "Limits", "Listener",
+    "LoadReport", "Match", "Pool", "Queue", "Redirect", "Respond", "Retry", "Route", "SlowStart", "WhenAllDown",
 ]  # fmt: skip
 
 DEFAULT_LISTENER: Final = "default"
@@ -126,6 +129,13 @@ class GatewayConfig(Table):
             "`state_dir` serves it."
         ),
     )
+    admin_token: SigningSecret | None = Field(
+        None,
+        description=(
+            "What a request to the admin address must show, as `Authorization: Bearer TOKEN`, to change anything: 16 bytes or more. "
+            "Without it that address only tells; the control socket takes orders from its owner alone and asks for no token."
+        ),
+    )
     access_log: LogTarget = Field(
         "stdout",
         description=(
@@ -197,6 +207,7 @@ class GatewayConfig(Table):
             yield ("pools",), "nothing is declared to serve", 'write [pools.app] and then endpoints = ["10.0.0.1:80"]'
         elif not routes and len(names) > 1:
             yield ("routes",), f"there are {len(names)} pools and no route", f'write [[routes]] and then pool = "{names[0]}"'
+        yield from _stand_in_faults(pools if isinstance(pools, Mapping) else {}, names)
 
 
 def _route_faults(routes: Iterable[object], pools: list[str]) -> Iterator[Found]:
@@ -208,6 +219,30 @@ def _route_faults(routes: Iterable[object], pools: list[str]) -> Iterator[Found]
         if isinstance(pool, str) and pool not in pools:
             known = f"the pools are {', '.join(pools)}" if pools else f"write [pools.{pool}]"
             yield ("routes", index, "pool"), f'there is no pool "{pool}"', suggest(pool, pools) or known
+
+
+def _stand_in_faults(pools: Mapping[str, object], names: list[str]) -> Iterator[Found]:
+    """Pools that send their requests to another while all their endpoints are down: to one that exists, and never round in a circle."""
+    ahead = {str(name): other for name, pool in pools.items() if (other := _stand_in(pool)) is not None}
+    for name, other in ahead.items():
+        path = ("pools", name, "when_all_down")
+        if other not in names:
+            yield path, f'there is no pool "{other}"', suggest(other, names) or f"the pools are {', '.join(names)}"
+            continue
+        passed, following = [name], ahead.get(name)
+        while following is not None and following not in passed:
+            passed.append(following)
+            following = ahead.get(following)
+        if following == name:
+            said = "names its own pool" if len(passed) == 1 else f"leads in a circle: {', '.join(passed)} and back"
+            yield path, said, 'name a pool that stands behind none of them, or write "try_all"'
+
+
+def _stand_in(pool: object) -> str | None:
+    """The pool that another's `when_all_down` names, as it was written."""
+    written = pool.get("when_all_down") if isinstance(pool, Mapping) else getattr(pool, "when_all_down", None)
+    policy = written.get("policy") if isinstance(written, Mapping) else getattr(written, "policy", written)
+    return policy.removeprefix("pool:") if isinstance(policy, str) and policy.startswith("pool:") and policy != "pool:" else None
 
 
 def _listening_faults(written: Mapping[str, Any]) -> Iterator[Found]:

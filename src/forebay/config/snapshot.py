@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from forebay.config.failover import Retry
 from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool
 from forebay.config.routes import HeaderEdits, Match, Route
+from forebay.config.rules import failover_spec, respond_spec
 from forebay.config.schema import GatewayConfig, Limits, Listener
 from forebay.types import Address
 
@@ -55,11 +57,19 @@ def pool_spec(name: str, pool: Pool, resolved: Resolved, secret: bytes = b"") ->
         "max_connections": pool.max_connections,
         "max_inflight": pool.max_inflight,
         "queue": pool.queue.model_dump(),
-        "retry": pool.retry.model_dump(),
+        "retry": _retry(pool.retry),
         # What is not declared is not told.
         **({"affinity": _affinity(pool.affinity, secret)} if pool.affinity is not None else {}),
         **({"load_report": pool.load_report.model_dump()} if pool.load_report != LoadReport() else {}),
+        **failover_spec(pool),
     }
+
+
+def _retry(retry: Retry) -> Json:
+    default = Retry()
+    differing = {key for key in ("budget", "statuses", "attempt_timeout") if getattr(retry, key) != getattr(default, key)}
+    spec = retry.model_dump(include={"attempts", "replay_buffer", *differing})
+    return {**spec, "statuses": list(retry.statuses)} if "statuses" in differing else spec
 
 
 def _affinity(affinity: Affinity, secret: bytes) -> Json:
@@ -136,6 +146,7 @@ def _route(name: str, route: Route) -> Json:
         "rewrite": route.rewrite,
         "request_headers": _edits(route.request_headers),
         "response_headers": _edits(route.response_headers),
+        **({"idempotency_key": True} if route.idempotency_key else {}),
     }
 
 
@@ -153,8 +164,7 @@ def _action(route: Route) -> Json:
     if route.redirect is not None:
         return {"redirect": {"to": route.redirect.to, "status": route.redirect.status}}
     if route.respond is not None:
-        headers = [list(each) for each in route.respond.headers.items()]
-        return {"respond": {"status": route.respond.status, "headers": headers, "body": route.respond.body}}
+        return {"respond": respond_spec(route.respond)}
     return {"pool": route.pool}
 
 
@@ -165,10 +175,11 @@ def _edits(edits: HeaderEdits) -> Json:
 def _endpoints(endpoint: Endpoint, resolved: Resolved) -> Iterator[Json]:
     address = str(endpoint.address)
     targets: Sequence[str | None] = resolved.get(address, ()) if _is_name(endpoint.address) else (address,)
+    tier = {"tier": endpoint.tier} if endpoint.tier else {}
     for target in targets or (None,):
         # A declared id is one endpoint's; several addresses of one name share it with their address behind.
         shared = f"{endpoint.id}@{target}" if endpoint.id and len(targets) > 1 else endpoint.id
-        yield {"id": shared or target or address, "address": address, "target": target, "weight": endpoint.weight}
+        yield {"id": shared or target or address, "address": address, "target": target, "weight": endpoint.weight, **tier}
 
 
 def _unique(endpoints: Iterable[Json]) -> list[Json]:
