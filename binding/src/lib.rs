@@ -14,6 +14,7 @@ use pyo3::types::PyDict;
 
 mod balancer;
 mod callable;
+mod handover;
 mod picks;
 mod probe;
 mod serving;
@@ -77,7 +78,8 @@ struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (snapshot, threads, access_log, log_format, callables = None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[pyo3(signature = (snapshot, threads, access_log, log_format, callables = None, sockets = None))]
     fn new(
         py: Python<'_>,
         snapshot: &[u8],
@@ -85,11 +87,14 @@ impl Engine {
         access_log: &str,
         log_format: &str,
         callables: Option<BTreeMap<String, Py<PyAny>>>,
+        sockets: Option<handover::Numbers>,
     ) -> PyResult<Self> {
+        let inherited = handover::taken(sockets.unwrap_or_default())?;
         let spec: SnapshotSpec = serde_json::from_slice(snapshot).map_err(|error| unreadable(&error))?;
         let format = Format::from_name(log_format).ok_or_else(|| EngineError::new_err(format!("{log_format:?} is no log format")))?;
         let functions = Functions::default().with(py, callables.unwrap_or_default())?;
-        let native = py.detach(|| Native::new(spec, threads, access_log, format, tidy, &functions.callables())).map_err(raise)?;
+        let log = (access_log, format);
+        let native = py.detach(|| Native::new(spec, threads, log, tidy, &functions.callables(), inherited)).map_err(raise)?;
         Ok(Self { native, functions: Mutex::new(functions), process: std::process::id() })
     }
 
@@ -102,6 +107,10 @@ impl Engine {
 
     fn addresses(&self, py: Python<'_>) -> std::collections::BTreeMap<String, Vec<String>> {
         py.detach(|| self.native.addresses())
+    }
+
+    fn sockets(&self, py: Python<'_>) -> PyResult<handover::Numbers> {
+        py.detach(|| self.native.sockets()).map(handover::given).map_err(PyErr::from)
     }
 
     #[pyo3(signature = (delta, callables = None))]
@@ -124,6 +133,10 @@ impl Engine {
 
     fn stop_accepting(&self, py: Python<'_>) {
         py.detach(|| self.native.stop_accepting());
+    }
+
+    fn hand_over(&self, py: Python<'_>) {
+        py.detach(|| self.native.hand_over());
     }
 
     fn wait_idle(&self, py: Python<'_>, seconds: f64) -> usize {

@@ -20,13 +20,15 @@ use crate::error::{EngineError, Result};
 use crate::probe::{Order, Outcome, Probed, Probes};
 use crate::record::{AccessLog, Format};
 use crate::server::bell::Bell;
-use crate::server::listener::Bound;
+use crate::server::listening::{Handed, Listeners};
 use crate::server::shared::{Shared, Totals};
 use crate::server::thread::Thread;
 use crate::server::{accept, serve};
-use crate::snapshot::{DeltaSpec, ListenerSpec, SnapshotSpec};
+use crate::snapshot::{DeltaSpec, SnapshotSpec};
 use crate::statistics::Statistics;
 use crate::upstream::idle::{Idle, KEPT_FOR};
+
+pub use crate::server::listening::Sockets;
 
 /// What a thread is told.
 enum Command {
@@ -38,16 +40,9 @@ enum Command {
     Cut,
 }
 
-/// An address that is listened on.
-struct Listening {
-    listener: String,
-    bound: Bound,
-    closing: watch::Sender<bool>,
-}
-
 #[derive(Default)]
 struct State {
-    listening: Vec<Listening>,
+    listeners: Listeners,
     commands: Vec<mpsc::UnboundedSender<Command>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -66,20 +61,28 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl Engine {
-    /// Compiles a snapshot and binds its listeners; nothing is accepted yet. `log` is `off`, `stdout`, `stderr` or a path; `tidy`
-    /// has the allocator give back what the calling thread does not need; `callables` are the functions that pools name.
+    /// Compiles a snapshot and binds its listeners, or takes over `inherited` sockets for them; nothing is accepted yet. `log` is `off`,
+    /// `stdout`, `stderr` or a path, and a format; `tidy` has the allocator give back what the calling thread does not need; `callables` are
+    /// the functions that pools name.
     ///
     /// # Errors
     ///
     /// What makes no sense or cannot be had; nothing is left behind then.
-    pub fn new(spec: SnapshotSpec, threads: usize, log: &str, format: Format, tidy: fn(), callables: &Callables) -> Result<Self> {
+    pub fn new(
+        spec: SnapshotSpec,
+        threads: usize,
+        log: (&str, Format),
+        tidy: fn(),
+        callables: &Callables,
+        inherited: Sockets,
+    ) -> Result<Self> {
         let threads = threads.max(1);
         let epoch = Instant::now();
         let snapshot = Snapshot::build(spec, None, threads, 0.0, callables)?;
-        let listening = bind_missing(&snapshot.spec.listeners, &[], threads)?;
+        let listeners = Listeners::open(&snapshot.spec.listeners, inherited, threads)?;
         let log = match log {
-            "off" => None,
-            path => Some(AccessLog::open(path, format).map_err(|source| EngineError::Log { path: path.to_owned(), source })?),
+            ("off", _) => None,
+            (path, format) => Some(AccessLog::open(path, format).map_err(|source| EngineError::Log { path: path.to_owned(), source })?),
         };
         let shared = Shared {
             number: AtomicU64::new(snapshot.spec.number),
@@ -87,6 +90,7 @@ impl Engine {
             totals: Totals::default(),
             tidy,
             log,
+            leaving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             epoch,
             threads,
@@ -97,7 +101,7 @@ impl Engine {
         };
         let shared = Arc::new(shared);
         let probes = Probes::new(Arc::clone(&shared));
-        let state = State { listening, ..State::default() };
+        let state = State { listeners, ..State::default() };
         Ok(Self { shared, state: Mutex::new(state), probes, ended: AtomicBool::new(false) })
     }
 
@@ -121,21 +125,23 @@ impl Engine {
             state.threads.push(thread);
             state.commands.push(sender);
         }
-        let State { listening, commands, .. } = &mut *state;
-        for listening in listening {
-            hand_out(listening, commands);
-        }
+        hand_out(&mut state);
         Ok(())
     }
 
     /// The bound addresses of each listener.
     #[must_use]
     pub fn addresses(&self) -> BTreeMap<String, Vec<String>> {
-        let mut addresses: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for listening in &lock(&self.state).listening {
-            addresses.entry(listening.listener.clone()).or_default().push(listening.bound.address.to_string());
-        }
-        addresses
+        lock(&self.state).listeners.addresses()
+    }
+
+    /// A copy of every listening socket, for another process to accept from.
+    ///
+    /// # Errors
+    ///
+    /// The system's reason, such as that no more files may be open.
+    pub fn sockets(&self) -> std::io::Result<Sockets> {
+        lock(&self.state).listeners.copies()
     }
 
     /// Swaps to the snapshot that a delta makes; returns its number. New addresses are bound before anything changes. `callables` are the
@@ -150,31 +156,18 @@ impl Engine {
         let spec = previous.apply(delta)?;
         let snapshot = Snapshot::build(spec, Some(&previous), self.shared.threads, self.shared.seconds(Instant::now()), callables)?;
         // What was closed for good is not opened again by a change that comes late.
-        let mut fresh = if self.shared.is_stopping() {
-            Vec::new()
+        let fresh = if self.shared.is_leaving() {
+            Listeners::default()
         } else {
-            bind_missing(&snapshot.spec.listeners, &state.listening, self.shared.threads)?
+            state.listeners.missing(&snapshot.spec.listeners, self.shared.threads)?
         };
         let number = snapshot.spec.number;
         let snapshot = Arc::new(snapshot);
         self.shared.snapshot.store(Arc::clone(&snapshot));
         self.shared.number.store(number, Ordering::Release);
         retire(&previous, &snapshot);
-        let State { listening, commands, .. } = &mut *state;
-        // Before the start there is nobody to hand them to; the start does.
-        if !commands.is_empty() {
-            for listening in &mut fresh {
-                hand_out(listening, commands);
-            }
-        }
-        listening.retain(|known| {
-            let stays = snapshot.spec.listeners.iter().any(|spec| spec.name == known.listener && spec.bind.contains(&known.bound.declared));
-            if !stays {
-                known.closing.send_replace(true);
-            }
-            stays
-        });
-        listening.append(&mut fresh);
+        state.listeners.replace(fresh, &snapshot.spec.listeners);
+        hand_out(&mut state);
         for pool in snapshot.pools.values() {
             pool.state.queue.nudge();
         }
@@ -216,15 +209,21 @@ impl Engine {
 
     /// Closes the listeners once nobody waits in them, lets idle connections go, and answers the others with `Connection: close`.
     pub fn stop_accepting(&self) {
+        self.shared.leaving.store(true, Ordering::SeqCst);
         self.shared.stopping.store(true, Ordering::SeqCst);
         let mut state = lock(&self.state);
-        for listening in state.listening.drain(..) {
-            listening.closing.send_replace(true);
-        }
+        state.listeners.close();
         for commands in &state.commands {
             // A thread that has ended needs no telling.
             let _ = commands.send(Command::Stop);
         }
+    }
+
+    /// Closes the listeners, as somebody else accepts from their sockets now, and answers what comes on kept connections with
+    /// `Connection: close`. Quiet ones are left open, since a client may be about to use them; `stop_accepting` then ends the waiting.
+    pub fn hand_over(&self) {
+        self.shared.leaving.store(true, Ordering::SeqCst);
+        lock(&self.state).listeners.close();
     }
 
     /// Waits until nothing runs, at most that long; returns how many exchanges still do.
@@ -283,25 +282,15 @@ impl Drop for Engine {
     }
 }
 
-/// Binds each address that is not listened on yet.
-fn bind_missing(specs: &[ListenerSpec], known: &[Listening], threads: usize) -> Result<Vec<Listening>> {
-    let mut fresh = Vec::new();
-    for spec in specs {
-        for declared in &spec.bind {
-            if known.iter().any(|known| known.listener == spec.name && known.bound.declared == *declared) {
-                continue;
-            }
-            let bound = Bound::bind(declared, threads)?;
-            fresh.push(Listening { listener: spec.name.clone(), bound, closing: watch::Sender::new(false) });
-        }
+/// Gives each thread its sockets. Before the start there is nobody to give them to; the start does.
+fn hand_out(state: &mut State) {
+    if state.commands.is_empty() {
+        return;
     }
-    Ok(fresh)
-}
-
-/// Gives each thread its socket of an address.
-fn hand_out(listening: &mut Listening, commands: &[mpsc::UnboundedSender<Command>]) {
-    for (socket, commands) in listening.bound.sockets.drain(..).zip(commands) {
-        let _ = commands.send(Command::Listen(listening.listener.clone(), socket, listening.closing.subscribe()));
+    for Handed { thread, listener, socket, closing } in state.listeners.hand_out() {
+        if let Some(commands) = state.commands.get(thread) {
+            let _ = commands.send(Command::Listen(listener, socket, closing));
+        }
     }
 }
 
@@ -362,6 +351,7 @@ async fn unpark(thread: Rc<Thread>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::ListenerSpec;
     use crate::testing::world::spec;
 
     fn listeners(binds: &[&str]) -> Vec<ListenerSpec> {
@@ -376,7 +366,7 @@ mod tests {
 
     fn engine() -> Engine {
         let spec = SnapshotSpec { listeners: listeners(&["127.0.0.1:0"]), ..spec() };
-        Engine::new(spec, 1, "off", Format::Json, || {}, &Callables::new()).unwrap()
+        Engine::new(spec, 1, ("off", Format::Json), || {}, &Callables::new(), Sockets::new()).unwrap()
     }
 
     fn change(engine: &Engine, listeners: Option<Vec<ListenerSpec>>) {
@@ -398,9 +388,8 @@ mod tests {
     fn a_listener_that_came_before_the_start_is_served() {
         let engine = engine();
         change(&engine, Some(listeners(&["127.0.0.1:0", "127.0.0.2:0"])));
-        assert!(lock(&engine.state).listening.iter().all(|listening| listening.bound.sockets.len() == 1), "kept for the threads");
         engine.start().unwrap();
-        assert!(lock(&engine.state).listening.iter().all(|listening| listening.bound.sockets.is_empty()), "handed to them");
+        assert!(lock(&engine.state).listeners.hand_out().is_empty(), "handed to the threads");
         assert_eq!(engine.addresses().len(), 2);
     }
 }

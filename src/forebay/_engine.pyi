@@ -39,8 +39,12 @@ class Engine:
         access_log: str,
         log_format: str,
         callables: Mapping[str, Callable[..., Any]] | None = None,
+        sockets: Mapping[str, Mapping[str, Sequence[int]]] | None = None,
     ) -> Self:
         """Validate a snapshot (canonical JSON) and bind its listeners; nothing is accepted yet.
+
+        `sockets` are file descriptors of listening sockets, by listener and by address as it is bound, to be used instead of new ones; they
+        are the engine's from here on.
 
         `access_log` is `"off"`, `"stdout"`, `"stderr"` or a file's path; `log_format` is `"json"` or `"text"`. `callables` are the
         functions that its pools name; each has a daemon thread from here on until the shutdown.
@@ -50,6 +54,8 @@ class Engine:
         """Start the threads and accept. Raises EngineError when called twice or after a fork."""
     def addresses(self) -> dict[str, list[str]]:
         """The bound addresses of each listener, with the port that the system gave for port 0."""
+    def sockets(self) -> dict[str, dict[str, list[int]]]:
+        """A copy of every listening socket, as for `sockets` above; the caller has to close them. Raises OSError."""
     def apply(self, delta: bytes, callables: Mapping[str, Callable[..., Any]] | None = None) -> int:
         """Swap to a new snapshot; returns its number. New listeners are bound first; on any error nothing changes. `callables` are all
         functions that the pools of the new snapshot name.
@@ -75,6 +81,10 @@ class Engine:
         """
     def stop_accepting(self) -> None:
         """Close the listeners once their queues are empty, and answer kept connections with `Connection: close`."""
+    def hand_over(self) -> None:
+        """Close the listeners, as another process accepts from copies of their sockets, and answer what comes on kept connections with
+        `Connection: close`. Quiet ones stay open until then, or until `stop_accepting`.
+        """
     def wait_idle(self, seconds: float) -> int:
         """Wait until no exchange and no tunnel runs, at most that long; returns how many still do."""
     def shutdown(self) -> int:

@@ -188,7 +188,7 @@ impl<T: Transport> Stage<'_, T> {
             head,
             edits: &route.response_headers,
             id: &journal.id,
-            keep_alive: !self.thread.shared().is_stopping(),
+            keep_alive: !self.thread.shared().is_leaving(),
             cookie: own.cookie.as_deref(),
             load_report: own.load_report,
         });
@@ -244,7 +244,7 @@ impl<T: Transport> Stage<'_, T> {
             answer.fields.push((b"X-Request-Id".to_vec(), journal.id.to_vec()));
         }
         journal.status = answer.status;
-        front.answer(&answer, !self.thread.shared().is_stopping());
+        front.answer(&answer, !self.thread.shared().is_leaving());
         let mut timer = self.thread.timer();
         let limit = self.thread.snapshot().spec.limits.send_timeout;
         let mut taken = None;

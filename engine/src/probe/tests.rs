@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::Engine;
 use crate::balance::callable::Callables;
+use crate::engine::Sockets;
 use crate::record::Format;
 use crate::snapshot::{DeltaSpec, EndpointSpec, PoolSpec};
 use crate::testing::world::spec;
@@ -60,7 +61,7 @@ fn pool(addresses: &[&str]) -> PoolSpec {
 fn engine(addresses: &[&str]) -> Engine {
     let mut spec = spec();
     spec.pools.insert("app".to_owned(), pool(addresses));
-    Engine::new(spec, 1, "off", Format::Json, || {}, &Callables::new()).unwrap()
+    Engine::new(spec, 1, ("off", Format::Json), || {}, &Callables::new(), Sockets::new()).unwrap()
 }
 
 fn http(timeout: f64, fresh: bool, body: usize) -> ProbeSpec {

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod bell;
 pub mod listener;
+pub mod listening;
 pub mod parking;
 pub mod serve;
 pub mod shared;

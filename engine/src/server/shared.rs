@@ -47,6 +47,8 @@ pub struct Shared {
     pub tidy: fn(),
     /// `None` when it is off.
     pub log: Option<AccessLog>,
+    /// Answers close their connections.
+    pub leaving: AtomicBool,
     /// No more requests are taken on.
     pub stopping: AtomicBool,
     /// Where the engine's clock starts.
@@ -86,6 +88,12 @@ impl Shared {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether the engine is ending, or has handed its sockets over.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// The snapshot that serves.

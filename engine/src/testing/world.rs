@@ -150,6 +150,7 @@ impl World {
             totals: Totals::default(),
             tidy: || {},
             log,
+            leaving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             epoch: Instant::now(),
             threads: 1,
