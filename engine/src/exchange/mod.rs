@@ -87,7 +87,8 @@ pub trait Back: Source + Sink {
 pub trait Transport {
     /// Its kind of back.
     type Back: Back;
-    /// A connection to an endpoint: a kept one unless `fresh`, else a new one.
+    /// A connection to an endpoint: a new one, or unless `fresh` a kept one of which nothing is to be feared: what may go wrong with it must
+    /// be repeatable.
     ///
     /// # Errors
     ///
@@ -106,6 +107,8 @@ pub struct OpenLimits {
     pub most: Option<u32>,
     /// Bytes of a response head.
     pub max_head: usize,
+    /// Whether the request can be sent again if the connection turns out to be closed.
+    pub repeatable: bool,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::patience::Wait;
 use super::reflex::PAUSE;
-use super::upload::Upload;
+use super::upload::{self, Upload};
 use crate::balance::affinity::Pin;
 use crate::balance::queue::Waiting;
 use crate::clock::Timer;
@@ -264,6 +264,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
             timeout: self.pool.connect_timeout(),
             most: self.pool.spec.max_connections,
             max_head: usize::try_from(self.thread.snapshot().spec.limits.max_head).unwrap_or(usize::MAX),
+            repeatable: upload::is_repeatable(front.request(), self.pool.spec.retry.replay_buffer),
         };
         let mut opening = std::pin::pin!(self.transport.open(endpoint, fresh, &limits));
         let mut armed = None;

@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use crate::exchange::Front;
 use crate::exchange::body::{Pump, PumpError, Sink, Source, SourceError};
+use crate::message::{Length, RequestHead};
 
 /// A front's content, with what was already taken of it kept for the next attempt.
 #[derive(Default)]
@@ -80,6 +81,17 @@ impl Upload {
         self.pump = pump;
         result
     }
+}
+
+/// Whether a request can be sent again if a kept connection turns out to be closed, its content included.
+#[must_use]
+pub fn is_repeatable(head: &RequestHead, replay_buffer: u64) -> bool {
+    let kept = match head.length {
+        Length::None | Length::UntilClose => true,
+        Length::Known(length) => length <= replay_buffer,
+        Length::Framed => false,
+    };
+    kept && head.is_idempotent()
 }
 
 /// First what was kept, then what still comes.

@@ -2,14 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::Waker;
 
 use tokio::time::Instant;
 
+use super::limit;
 use super::open::Open;
 use super::socket::Socket;
 use crate::clock::GRAIN;
 use crate::endpoint::Endpoint;
-use crate::exchange::{OpenLimits, Transport};
+use crate::exchange::{Back as _, OpenLimits, Transport};
 use crate::h1::server::ServerSide;
 use crate::record::Cause;
 use crate::server::thread::Thread;
@@ -36,21 +38,23 @@ impl<'t> Http1<'t> {
             if let Some(open) = endpoint.idle.try_open(limits.most) {
                 return Ok(Place::Free(open));
             }
-            if let Some(socket) = endpoint.idle.steal(self.thread.index()) {
+            // One of this thread's own may have become idle meanwhile.
+            if !fresh && let Some(socket) = endpoint.idle.take(self.thread.index(), limits.repeatable) {
+                return Ok(Place::Taken(socket));
+            }
+            if fresh || !limits.repeatable {
+                // None of those that there are will do.
+                if endpoint.idle.make_room(self.thread.index()) {
+                    continue;
+                }
+            } else if let Some(socket) = endpoint.idle.steal(self.thread.index()) {
                 let Ok(mut socket) = socket.adopt() else { continue };
                 // One that was closed from afar shows it only now that this thread polls it.
                 tokio::task::yield_now().await;
-                if socket.is_quiet() {
+                if socket.is_quiet(Waker::noop()) {
                     return Ok(Place::Taken(socket));
                 }
                 continue;
-            }
-            // One of this thread's own may have become idle meanwhile; where a fresh one is wanted, it makes room for it.
-            if let Some(socket) = endpoint.idle.take(self.thread.index()) {
-                if fresh {
-                    continue;
-                }
-                return Ok(Place::Taken(socket));
             }
             // Exchanges are capped like connections, so one is about to become idle or to close.
             if Instant::now() >= until {
@@ -70,7 +74,7 @@ impl Transport for Http1<'_> {
     type Back = ServerSide<Socket>;
 
     async fn open(&self, endpoint: &Arc<Endpoint>, fresh: bool, limits: &OpenLimits) -> Result<Self::Back, Cause> {
-        if !fresh && let Some(socket) = endpoint.idle.take(self.thread.index()) {
+        if !fresh && let Some(socket) = endpoint.idle.take(self.thread.index(), limits.repeatable) {
             return Ok(self.side(socket, limits, true));
         }
         let Some(target) = &endpoint.target else { return Err(Cause::PoolUnresolved) };
@@ -88,7 +92,8 @@ impl Transport for Http1<'_> {
     }
 
     fn keep(&self, endpoint: &Arc<Endpoint>, back: Self::Back) {
-        endpoint.idle.keep(self.thread.index(), back.into_stream());
+        let told = limit::told(back.response());
+        endpoint.idle.keep(self.thread.index(), back.into_stream(), told);
         self.thread.expect_sweep();
     }
 }

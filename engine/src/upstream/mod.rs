@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod idle;
+pub mod limit;
 pub mod open;
 pub mod socket;
 pub mod target;

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -56,10 +56,11 @@ impl Socket {
         Ok(Self { family, open: self.open })
     }
 
-    /// Whether an idle socket can serve: nothing was sent to it and it was not closed, as far as the last poll of the system showed.
-    pub fn is_quiet(&mut self) -> bool {
+    /// Whether an idle socket can serve: nothing was sent to it and it was not closed, as far as the last poll of the system showed. If it
+    /// can, `waker` is called when that changes.
+    pub fn is_quiet(&mut self, waker: &Waker) -> bool {
         let mut byte = [0];
-        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(waker);
         Pin::new(self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
     }
 }
