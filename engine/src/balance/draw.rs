@@ -1,7 +1,8 @@
 //! The generator behind every random pick: `SplitMix64` (Steele, Lea and Flood, 2014), counted rather than stepped, so that all threads draw
 //! from one sequence and draw `k` of a seed is a pure function, here and in `forebay.balance.reference`.
 
-const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+/// 2^64 divided by the golden ratio, made odd.
+pub const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The finaliser: spreads a counter over all 64 bits.
 #[must_use]
@@ -16,7 +17,7 @@ pub const fn mix64(mut z: u64) -> u64 {
 /// Draw number `k` (from 0) of a seed.
 #[must_use]
 pub const fn draw(seed: u64, k: u64) -> u64 {
-    mix64(seed.wrapping_add(k.wrapping_add(1).wrapping_mul(GAMMA)))
+    mix64(seed.wrapping_add(k.wrapping_add(1).wrapping_mul(GOLDEN)))
 }
 
 /// Brings a draw into `0..bound` without division.

@@ -3,7 +3,7 @@
 //! Each equals, pick for pick, `forebay.balance.reference.structural`. All are made from *units*, whole thousandths of a weight, so that
 //! sums and proportions are exact; an endpoint without a unit is never picked.
 
-use super::draw::{Occasion, draw, scale};
+use super::draw::{GOLDEN, Occasion, draw, scale};
 use super::guide::Guide;
 
 mod cycle;
@@ -75,24 +75,42 @@ impl RoundRobin {
     }
 }
 
-/// Turns along a cycle in which each index stands as often as its weight says, as evenly spread as it can.
+/// Turns in proportion to the weights, as evenly spread as they can be.
 #[derive(Debug)]
 pub struct WeightedRoundRobin {
-    cycle: Box<[u32]>,
+    turns: Turns,
     units: Box<[u32]>,
+}
+
+/// Whose turn is which.
+#[derive(Debug)]
+enum Turns {
+    /// One cycle in which each index stands as often as its weight says.
+    Cycle(Box<[u32]>),
+    /// Steps of the golden ratio along the shares laid end to end: for weights whose cycle would be too long. In any row of turns each has
+    /// its share up to a few (Knuth, "The Art of Computer Programming", 6.4, theorem S).
+    Steps(Shares),
 }
 
 impl WeightedRoundRobin {
     /// For endpoints of these units.
     #[must_use]
     pub fn new(units: &[u32]) -> Self {
-        Self { cycle: cycle(units), units: units.into() }
+        let turns = cycle(units).map_or_else(|| Turns::Steps(Shares::new(units)), Turns::Cycle);
+        Self { turns, units: units.into() }
     }
 
-    /// The first eligible within 64 places of the cycle, and how many were passed by. Where none is, those 64 are used up and one of the
-    /// eligible is drawn in proportion to its weight.
+    /// The first eligible within 64 turns, and how many were passed by. Where none is, those 64 are used up and one of the eligible is drawn
+    /// in proportion to its weight.
     pub fn pick(&self, occasion: Occasion, eligible: impl Fn(usize) -> bool) -> Option<(usize, u64)> {
-        along(&self.cycle, occasion.turn, SCAN, &eligible).or_else(|| {
+        let turn = occasion.turn;
+        let found = match &self.turns {
+            Turns::Cycle(cycle) => along(cycle, turn, SCAN, &eligible),
+            Turns::Steps(shares) => (0..SCAN as u64)
+                .filter_map(|passed| Some((shares.of(turn.wrapping_add(passed).wrapping_mul(GOLDEN))?, passed)))
+                .find(|(index, _)| eligible(*index)),
+        };
+        found.or_else(|| {
             let shares = || {
                 let able = weighted(&self.units).filter(|(index, _)| eligible(*index as usize));
                 able.map(|(index, units)| (index as usize, u64::from(units)))
@@ -127,41 +145,56 @@ impl Random {
     }
 }
 
-/// Independent draws in proportion to the weights.
+/// The 64-bit numbers, dealt out in proportion to the weights and in declared order.
 #[derive(Debug)]
-pub struct WeightedRandom {
+struct Shares {
     /// Those with units: index and units.
     weighted: Box<[(u32, u32)]>,
-    /// The last draw that falls to each of them.
-    draws: Guide,
+    /// The last number that falls to each of them.
+    ends: Guide,
 }
+
+impl Shares {
+    fn new(units: &[u32]) -> Self {
+        let weighted: Box<[(u32, u32)]> = weighted(units).collect();
+        let total: u128 = weighted.iter().map(|(_, units)| u128::from(*units)).sum();
+        let mut reached = 0;
+        let ends = weighted.iter().map(|(_, units)| {
+            reached += u128::from(*units);
+            // The greatest number that `scale` brings below what is reached.
+            (((reached << 64) - 1) / total) as u64
+        });
+        Self { ends: Guide::new(ends.collect()), weighted }
+    }
+
+    /// The index to which a number falls.
+    fn of(&self, number: u64) -> Option<usize> {
+        Some(self.weighted.get(self.ends.at_least(number)?)?.0 as usize)
+    }
+}
+
+/// Independent draws in proportion to the weights.
+#[derive(Debug)]
+pub struct WeightedRandom(Shares);
 
 impl WeightedRandom {
     /// For endpoints of these units.
     #[must_use]
     pub fn new(units: &[u32]) -> Self {
-        let weighted: Box<[(u32, u32)]> = weighted(units).collect();
-        let total: u128 = weighted.iter().map(|(_, units)| u128::from(*units)).sum();
-        let mut reached = 0;
-        let draws = weighted.iter().map(|(_, units)| {
-            reached += u128::from(*units);
-            // The greatest draw that `scale` brings below what is reached.
-            (((reached << 64) - 1) / total) as u64
-        });
-        Self { draws: Guide::new(draws.collect()), weighted }
+        Self(Shares::new(units))
     }
 
     /// Draws until one is eligible; after 16 draws, one among the eligible.
     pub fn pick(&self, occasion: Occasion, eligible: impl Fn(usize) -> bool) -> Option<usize> {
         let base = occasion.draw();
         for number in 0..TRIES {
-            let index = self.weighted.get(self.draws.at_least(draw(base, number))?)?.0 as usize;
+            let index = self.0.of(draw(base, number))?;
             if eligible(index) {
                 return Some(index);
             }
         }
         let shares = || {
-            let able = self.weighted.iter().filter(|(index, _)| eligible(*index as usize));
+            let able = self.0.weighted.iter().filter(|(index, _)| eligible(*index as usize));
             able.map(|(index, units)| (*index as usize, u64::from(*units)))
         };
         proportional(shares, draw(base, TRIES))

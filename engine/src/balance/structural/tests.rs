@@ -143,3 +143,20 @@ fn first_available_fills_one_after_the_other_and_then_the_least_loaded() {
     assert_eq!(policy.pick(|_| false, |_| 0), None);
     assert_eq!(FirstAvailable::new(&[1000, 1000], None).pick(|_| true, |_| 1_000_000), Some(0));
 }
+
+#[test]
+fn weights_that_no_cycle_holds_have_their_shares_all_the_same() {
+    let units: Vec<u32> = (0..1000).collect();
+    let policy = WeightedRoundRobin::new(&units);
+    let turns = 50_000_u32;
+    let mut counts = vec![0_u32; 1000];
+    for number in 0..turns {
+        let (index, passed) = policy.pick(turn(u64::from(number)), |_| true).unwrap();
+        assert_eq!(passed, 0);
+        counts[index] += 1;
+    }
+    let total: u32 = units.iter().sum();
+    for (count, units) in counts.iter().zip(&units) {
+        assert!((f64::from(*count) - f64::from(turns) * f64::from(*units) / f64::from(total)).abs() <= 5.0, "{units} units: {count}");
+    }
+}

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from forebay.balance.reference.draws import Occasion, scale
+from forebay.balance.reference.draws import GOLDEN, MASK, Occasion, scale
 
 LONGEST_CYCLE: Final = 65_536
-"""The most turns of a weighted cycle, beside one that each endpoint has at least."""
+"""The most turns of a weighted cycle."""
 SCAN: Final = 64
 """Places of a weighted cycle that a pick may pass by before it draws instead."""
 TRIES: Final = 16
@@ -47,9 +47,12 @@ class WeightedRoundRobin:
     """By turns in proportion to the weights.
 
     The turns are one cycle, made once: each step of nginx's smooth weighted round robin adds every weight to its endpoint's credit,
-    picks the highest credit (the first among equals) and takes the sum of all weights from it. Pick number `k` starts at place `k` of
-    the cycle and goes forward to the first eligible endpoint. After 64 places without one those are used up, and one of the eligible is
-    drawn in proportion to its weight.
+    picks the highest credit (the first among equals) and takes the sum of all weights from it. Pick number `k` starts at turn `k` and goes
+    forward to the first eligible endpoint. After 64 turns without one those are used up, and one of the eligible is drawn in proportion to
+    its weight.
+
+    Where the cycle would have more than 65,536 turns, turn `k` is whoever has the number `k * GOLDEN mod 2^64` in its share, the shares
+    laid end to end: steps of the golden ratio are spread evenly too (Knuth, "The Art of Computer Programming", 6.4, theorem S).
     """
 
     def __init__(self, weights: Sequence[float]) -> None:
@@ -58,31 +61,30 @@ class WeightedRoundRobin:
 
     def pick(self, eligible: Sequence[bool], occasion: Occasion) -> tuple[int, int] | None:
         """The pick of the occasion and the number of the next; None where no endpoint is eligible."""
-        length = len(self.cycle)
-        for step in range(min(SCAN, length)):
-            index = self.cycle[(occasion.turn + step) % length]
-            if eligible[index]:
+        for step in range(SCAN):
+            index = self._at(occasion.turn + step)
+            if index is not None and eligible[index]:
                 return index, occasion.turn + step + 1
         drawn = _proportional(self.units, eligible, occasion.draw())
         return None if drawn is None else (drawn, occasion.turn + SCAN + 1)
 
+    def _at(self, turn: int) -> int | None:
+        """Whose turn that is; None where nobody has a weight."""
+        if self.cycle is None:
+            return _proportional(self.units, [True] * len(self.units), turn * GOLDEN & MASK)
+        return self.cycle[turn % len(self.cycle)] if self.cycle else None
+
 
 @lru_cache(maxsize=16)
-def _cycle(of_units: tuple[int, ...]) -> list[int]:
-    return cycle(reduced(of_units))
+def _cycle(of_units: tuple[int, ...]) -> list[int] | None:
+    small = reduced(of_units)
+    return cycle(small) if sum(small) <= LONGEST_CYCLE else None
 
 
 def reduced(weights: Sequence[int]) -> list[int]:
-    """The weights in their smallest whole proportion; where even their sum passes 65,536, brought down to about that, each at least 1.
-
-    A scaled weight is `weight * 65,536 // sum`, so that the sum stays below 65,536 plus the number of endpoints.
-    """
+    """The weights in their smallest whole proportion."""
     divisor = math.gcd(*weights)
-    small = [weight // divisor for weight in weights] if divisor else list(weights)
-    total = sum(small)
-    if total <= LONGEST_CYCLE:
-        return small
-    return [max(1, weight * LONGEST_CYCLE // total) if weight else 0 for weight in small]
+    return [weight // divisor for weight in weights] if divisor else list(weights)
 
 
 def cycle(weights: Sequence[int]) -> list[int]:
