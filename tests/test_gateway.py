@@ -15,7 +15,7 @@ import pytest
 
 import forebay
 from forebay import ConfigError, Endpoint, ForebayError, ForkError, Gateway, ListenError, Pool, Running
-from forebay.testing import FakeEngine
+from forebay.testing import FakeClock, FakeEngine
 
 
 @pytest.fixture(autouse=True)
@@ -306,7 +306,7 @@ def test_status_is_one_document_over_the_control_socket_and_from_python() -> Non
     from forebay.admin.client import get
     from forebay.types import Address
 
-    with start() as running:
+    with gateway().start(engine=FakeEngine, clock=FakeClock()) as running:
         shown = get(Address.parse(running.control), "/status")
         assert shown == json.loads(json.dumps(running.status()))
     assert (shown["pid"], shown["state"], shown["snapshot"]) == (os.getpid(), "serving", 1)

@@ -16,6 +16,8 @@ __all__ = ["FakeClock", "FakeEngine"]
 
 Json = dict[str, Any]
 
+_QUIET: Json = {"tier": 0, "all_down": False}
+
 
 @dataclass
 class FakeClock:
@@ -39,6 +41,7 @@ class FakeEngine:
     Attributes to set: `running`, the exchanges that run; `finishing`, how many of them each `wait_idle` finds finished; `on_wait`,
     called with the seconds that it would have waited; `observed`, by pool and endpoint, fields of `EndpointStatistics` to report.
     `answers`, called with pool and endpoint for each probe, which returns `[seconds, status, cause, body]`, or None for no result at all.
+    `counts`, by pool and endpoint, what the next `observe` tells; `pools`, by pool, its `tier` and whether it is `all_down`.
     To call: `happen`, for an event that the data path would tell of.
     To read: `snapshot`, `deltas`, `callables`, `state`, `reopened`, `stands` (what control said, in order), `standing` (what of it holds,
     by pool and endpoint), `probes` (the batches sent).
@@ -62,6 +65,8 @@ class FakeEngine:
     stands: list[Json] = field(default_factory=list)
     standing: dict[str, dict[str, Json]] = field(default_factory=dict)
     probes: list[Json] = field(default_factory=list)
+    counts: dict[str, dict[str, Json]] = field(default_factory=dict)
+    pools: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the snapshot and bind its listeners."""
@@ -135,9 +140,10 @@ class FakeEngine:
         self._news.set()
 
     def observe(self) -> bytes:
-        """The events that `happen` told of since the last call, and the counts in `observed`."""
+        """The events that `happen` told of since the last call, and the counts in `counts`."""
         events, self._seen = self._happened[self._seen :], len(self._happened)
-        pools = {name: {"tier": 0, "all_down": False, "endpoints": endpoints} for name, endpoints in self.observed.items()}
+        pools = {name: {**_QUIET, **self.pools.get(name, {}), "endpoints": self.counts.get(name, {})} for name in self.snapshot["pools"]}
+        self.counts = {}
         return json.dumps({"number": self._seen, "events": events, "lost": 0, "pools": pools}).encode()
 
     def probe(self, batch: bytes) -> None:

@@ -18,6 +18,7 @@ EJECTED = {
     "status": "ejected",
     "reason": "3 failures in a row, the last: connect_refused, and a reason so long that no terminal would hold it in one line",
     "since": 61,
+    "passed_over": 9.0,
     "requests": 1234,
     "latency": {"count": 2, "sum": 0.04, "buckets": [[0.02048, 2]]},
 }

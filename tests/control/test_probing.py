@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_all_are_asked_at_the_start_and_then_about_once_an_interval() -> None:
     times = play(prober, engine, 20.0)
     for asked in times.values():
         assert asked[0] <= 0.02
-        gaps = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(asked)]
         assert all(0.88 <= gap <= 1.13 for gap in gaps)
         assert len({round(gap, 2) for gap in gaps}) > 5, "the waits differ"
 

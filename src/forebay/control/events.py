@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 KEPT: Final = 4096
 """Events that are kept; the oldest go first."""
 
-Kind = Literal["status", "promoted", "failed_back", "all_down", "recovered", "retry_budget", "hold", "operator", "reload"]
+Kind = Literal["status", "promoted", "failed_back", "all_down", "recovered", "retry_budget", "hold", "operator", "alarm", "reload"]
 
 _log = logging.getLogger("forebay.health")
 
@@ -123,4 +123,4 @@ class Events:
 
 
 def _grave(event: Event) -> bool:
-    return event.kind in {"all_down", "retry_budget", "promoted"} or event.after in {"down", "ejected"}
+    return event.kind in {"all_down", "retry_budget", "promoted", "alarm"} or event.after in {"down", "ejected"}

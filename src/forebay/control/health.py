@@ -5,43 +5,61 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from forebay.config.pools import Pool
+from forebay.config.schema import GatewayConfig
+from forebay.control.commands import Commands
 from forebay.control.engine import Engine, EngineError
 from forebay.control.events import Events
 from forebay.control.loop import Loop, encode
-from forebay.control.overlays import Overlay, lapsed, lifted
+from forebay.control.overlays import NONE, Key, Overlay, Overlays, lapsed, lifted
+from forebay.control.probing import Prober
 from forebay.control.standing import PoolStanding, Told
+from forebay.control.watched import Watched
+from forebay.control.workers import Workers
+from forebay.errors import ForebayError
 
 _log = logging.getLogger("forebay.health")
+
+Clock = Callable[[], float]
 
 _TICK: Final = 0.25
 """Seconds between two looks at the counts while nothing happens."""
 _GAP: Final = 0.01
 """Seconds between two turns while much happens: what comes in between is taken together."""
+_COMMANDS_AT_ONCE: Final = 8
+_NOTHING: Final = Told("unknown")
+"""What the engine has of an endpoint that it was told nothing of."""
 
 
 class Health:
     """Turns observations and orders into statuses, on a thread of its own beside the loop.
 
-    Whatever holds this thread up delays judgements; the engine's reflexes and the ends of all pauses go on without it.
+    Whatever holds this thread up delays judgements; the engine's reflexes and the ends of all pauses go on without it. `clock` never goes
+    back, `wall` is the wall clock.
     """
 
-    def __init__(self, loop: Loop, events: Events, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(self, loop: Loop, engine: Engine, events: Events, clock: Clock, wall: Clock) -> None:
         self._loop = loop
+        self._engine = engine
         self._events = events
         self._clock = clock
         self._wall = wall
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._told: dict[str, dict[str, Told]] = {}
+        self._workers = Workers("forebay-probe-command", _COMMANDS_AT_ONCE)
+        self._commands = Commands(self._workers.submit, lambda: engine.nudge())  # noqa: PLW0108
+        self._prober = Prober(lambda batch: engine.probe(batch), self._commands.run)  # noqa: PLW0108
+        self._pools: dict[str, Watched] = {}
+        self._snapshot: Mapping[str, Any] | None = None
+        self._config: GatewayConfig | None = None
+        self._overlays: Overlays = NONE
+        self._told: dict[tuple[str, str], Told] = {}
+        self._changed: set[tuple[str, str]] = set()
         self._seen = 0
-
-    def serve(self, engine: Engine) -> None:
-        """Judge what this engine observes."""
-        self._engine = engine
 
     def start(self) -> None:
         """Turn on a daemon thread of its own."""
@@ -55,75 +73,170 @@ class Health:
         self._engine.nudge()
         if self._thread is not None:
             self._thread.join()
+        self._workers.stop()
 
     def refresh(self) -> None:
         """Have the engine know what is ordered and observed; it does when this returns."""
-        with self._lock:
+        if not self._stopping.is_set() and hasattr(self._engine, "observe"):
             self.turn()
 
     def fail_back(self, pool: str) -> bool:
         """Have a pool go back to its first tier now; whether another one served."""
         with self._lock:
+            self.turn()
+            if self._pools[pool].tier == 0:
+                return False
             self._engine.stand(encode({"seen": self._seen, "pools": {pool: {"failback": True}}}))
-        return True
+            return True
 
     def standing(self) -> dict[str, PoolStanding]:
         """How each pool stands now."""
         with self._lock:
-            return {}
+            self.refresh()
+            now = self._clock()
+            return {name: self._shown(name, pool, now) for name, pool in self._pools.items()}
 
     def turn(self) -> float:
         """Take in what there is, and tell the engine what follows; returns the seconds until there is something to do again."""
         with self._lock:
             now = self._clock()
             self._lapse()
-            observed = json.loads(self._engine.observe())
-            self._seen = observed["number"]
+            self._follow(now)
+            self._take_observations(now)
+            self._take_results(now)
+            for name, pool in self._pools.items():
+                if verdicts := pool.turn(now, self._events):
+                    self._verdicts(name, pool, verdicts)
+            due = self._prober.turn(now)
             self._publish(now)
-        return _TICK
+            due = min(due, min((pool.due for pool in self._pools.values()), default=due))
+        return max(0.0, min(_TICK, due - now))
 
     def _lapse(self) -> None:
-        over = lapsed(self._loop.desired.overlays, self._wall())
-        for overlay in over:
+        for overlay in lapsed(self._loop.desired.overlays, self._wall()):
             # What is kept on disk says itself when it ends.
             self._loop.overlay(lambda overlays, _, key=overlay.key: lifted(overlays, key), lambda _: None)  # type: ignore[misc]  # bound here
-            self._events.note("operator", "its time is over", pool=overlay.pool, endpoint=overlay.endpoint, reason="expired")
+            kind = "hold" if overlay.kind == "hold" else "operator"
+            text = f"the {overlay.kind} of an operator has lapsed"
+            self._events.note(kind, text, pool=overlay.pool, endpoint=overlay.endpoint, reason="expired")  # type: ignore[arg-type]
+
+    def _follow(self, now: float) -> None:
+        """Know the endpoints that are served now, and the orders in force."""
+        snapshot, config, overlays = self._loop.effective.snapshot, self._loop.desired.config, self._loop.desired.overlays
+        if snapshot is not self._snapshot or config is not self._config:
+            for name in [name for name in self._pools if name not in snapshot["pools"]]:
+                del self._pools[name]
+                self._prober.forget(name)
+            for name, spec in snapshot["pools"].items():
+                if name in config.pools:
+                    self._follow_pool(name, config.pools[name], spec, now)
+            known = {(name, each) for name, pool in self._pools.items() for each in pool.members}
+            self._told = {key: told for key, told in self._told.items() if key in known}
+            self._snapshot, self._config = snapshot, config
+        if overlays is not self._overlays:
+            for key in {*overlays, *self._overlays}:
+                if overlays.get(key) != self._overlays.get(key):
+                    self._apply(key, overlays, now)
+            self._overlays = overlays
+
+    def _follow_pool(self, name: str, declared: Pool, spec: Mapping[str, Any], now: float) -> None:
+        pool = self._pools.get(name)
+        if pool is not None and pool.is_of(declared, spec):
+            return
+        if pool is None:
+            pool = self._pools[name] = Watched(name, declared)
+        before = pool.members
+        pool.update(declared, spec, now)
+        self._prober.update(name, declared, spec["endpoints"], pool.rules.probes, now)
+        for endpoint in [each for each in pool.members if each not in before]:
+            self._apply((name, endpoint, "serving"), self._overlays, now)
+            self._changed.add((name, endpoint))
+
+    def _apply(self, key: Key, overlays: Overlays, now: float) -> None:
+        """Have an order hold, or hold no more."""
+        name, endpoint, facet = key
+        pool = self._pools.get(name)
+        if pool is None:
+            return
+        if endpoint is None:
+            held = key in overlays
+            pool.hold(held=held)
+            self._engine.stand(encode({"seen": self._seen, "pools": {name: {"held": held}}}))
+        elif facet == "serving":
+            pool.order(endpoint, overlays.get(key), now, self._wall())
+        else:
+            self._changed.add((name, endpoint))
+
+    def _take_observations(self, now: float) -> None:
+        observed = json.loads(self._engine.observe())
+        self._seen = observed["number"]
+        for event in observed["events"]:
+            pool = self._pools.get(event["pool"])
+            if pool is None:
+                continue
+            counts = observed["pools"].get(event["pool"], {}).get("endpoints", {}).get(event["endpoint"], {})
+            if pool.happened(event, now, self._events, counts.get("passed_over") or None):
+                self._prober.hurry(event["pool"], event["endpoint"], now)
+        for name, value in observed["pools"].items():
+            if name in self._pools:
+                self._pools[name].observed(value, now)
+
+    def _take_results(self, now: float) -> None:
+        groups, pools = self._prober.groups, self._pools
+        results = json.loads(self._engine.probed())
+        for name, endpoint, seconds, status, cause, body, age in (*results, *self._commands.take()):
+            group = groups.get(name)
+            target = group.targets.get(endpoint) if group is not None else None
+            if group is None or target is None or target.asked is None:
+                continue
+            target.asked = None
+            fault = group.expected.fault(status, cause, body)
+            target.results.append((now - age, seconds, status, fault))
+            pools[name].probed(endpoint, status, fault, now - age)
+
+    def _verdicts(self, name: str, pool: Watched, verdicts: Iterable[str]) -> None:
+        for endpoint in verdicts:
+            self._changed.add((name, endpoint))
+            if (target := self._prober.target(name, endpoint)) is not None:
+                target.down = pool.is_down(endpoint)
 
     def _publish(self, now: float) -> None:
-        wanted = self._wanted(now)
-        changes = {
-            pool: {"endpoints": {name: each.json(now) for name, each in endpoints.items() if self._told.get(pool, {}).get(name) != each}}
-            for pool, endpoints in wanted.items()
-        }
-        changes = {pool: change for pool, change in changes.items() if change["endpoints"]}
-        if changes:
-            self._engine.stand(encode({"seen": self._seen, "pools": changes}))
-        self._told = wanted
+        told: dict[str, dict[str, Any]] = {}
+        for key in self._changed:
+            name, endpoint = key
+            pool = self._pools.get(name)
+            if pool is None or endpoint not in pool.members:
+                continue
+            verdict = pool.health.verdict(endpoint)
+            weight = self._overlays.get((name, endpoint, "weight"))
+            new = Told(verdict.told.value, verdict.told_until, weight.weight if weight is not None else None)
+            if self._told.get(key, _NOTHING) != new:
+                self._told[key] = new
+                told.setdefault(name, {})[endpoint] = new.json(now)
+        self._changed.clear()
+        if told:
+            pools = {name: {"endpoints": endpoints} for name, endpoints in told.items()}
+            self._engine.stand(encode({"seen": self._seen, "pools": pools}))
 
-    def _wanted(self, now: float) -> dict[str, dict[str, Told]]:
-        overlays = self._loop.desired.overlays
-        pools = self._loop.effective.snapshot["pools"]
-        return {
-            pool: {each["id"]: self._standing(overlays, pool, each["id"], now) for each in spec["endpoints"]}
-            for pool, spec in pools.items()
-        }
-
-    def _standing(self, overlays: Mapping[Any, Overlay], pool: str, endpoint: str, now: float) -> Told:
-        serving = overlays.get((pool, endpoint, "serving"))
-        weight = overlays.get((pool, endpoint, "weight"))
-        left = serving.left(self._wall()) if serving is not None else None
-        return Told(
-            (serving.status if serving is not None else None) or "healthy",
-            None if left is None else round(now + left, 1),
-            weight.weight if weight is not None else None,
-        )
+    def _shown(self, name: str, pool: Watched, now: float) -> PoolStanding:
+        overlays = [each for each in self._loop.desired.overlays.values() if each.pool == name]
+        of: dict[str, list[Overlay]] = {}
+        for each in overlays:
+            if each.endpoint is not None:
+                of.setdefault(each.endpoint, []).append(each)
+        held = next((each.json() for each in overlays if each.endpoint is None), None)
+        group = self._prober.groups.get(name)
+        targets = group.targets if group is not None else {}
+        shown = {endpoint: pool.shown(endpoint, now, of.get(endpoint, ()), targets.get(endpoint)) for endpoint in pool.members}
+        return PoolStanding(pool.tier, pool.all_down, held, shown)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 seconds = self.turn()
-            except EngineError:
-                _log.exception("the engine did not take what it was told of endpoints; what it had goes on")
+            except (EngineError, ForebayError):
+                _log.exception("statuses could not be brought up to date; those in force go on")
                 seconds = _TICK
             self._engine.wait(seconds)
+            # Much may happen in this time, and all of it is taken in one turn.
             self._stopping.wait(_GAP)

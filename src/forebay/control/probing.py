@@ -147,9 +147,13 @@ class Prober:
             self._order(f"[{','.join(parts)}]".encode())
         return self._wheel.due
 
+    def target(self, pool: str, endpoint: str) -> Target | None:
+        """One that is probed; None for one that is not."""
+        return self.groups[pool].targets.get(endpoint) if pool in self.groups else None
+
     def hurry(self, pool: str, endpoint: str, now: float) -> None:
         """Ask one at once, beside its schedule: something happened that a probe can tell more of."""
-        target = self.groups[pool].targets.get(endpoint) if pool in self.groups else None
+        target = self.target(pool, endpoint)
         if target is None or _awaited(target, now):
             return
         target.asked = now

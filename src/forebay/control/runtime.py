@@ -52,8 +52,7 @@ class Runtime:
             self.engine = engine_factory(snapshot, self.threads, config.access_log, self.log_format, self.loop.callables)
         self.loop.serve(self.engine)
         self.events = Events(time.time)
-        self.health = Health(self.loop, self.events, clock, time.time)
-        self.health.serve(self.engine)
+        self.health = Health(self.loop, self.engine, self.events, clock, time.time)
         self.operator = Operator(self.loop, self.health, self.events, lambda overlays: save(overlays, kept), time.time)
         self.stopping = False
         self.deadline = inf

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from forebay.control.standing import EndpointStanding, PoolStanding
 from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
+
+_SERVING: Final = frozenset({"healthy", "unknown", "suspect"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ def _endpoint(endpoint: EndpointStatistics, about: About, standing: EndpointStan
     value["latency"] = _latency(endpoint.latency)
     value["declared_weight"] = endpoint.weight
     value.update(asdict(standing or EndpointStanding(endpoint.status, endpoint.reason, endpoint.since)))
+    if endpoint.passed_over is not None and value["status"] in _SERVING:
+        # The engine's own reflex, which control may not have judged yet.
+        value |= {"status": endpoint.status, "reason": endpoint.reason, "since": endpoint.since}
     value["weight"] = endpoint.weight if value["weight"] is None else value["weight"]
     value |= {"probes": list(value["probes"]), "overlay": list(value["overlay"])}
     # The engine knows that a name has no address, only control knows why.
