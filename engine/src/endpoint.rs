@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::balance::slot::{Shelf, Slot};
+use crate::failover::evidence::Evidence;
 use crate::failover::reflex::Reflex;
 use crate::probe::Marks;
 use crate::record::{Histogram, StatusCounters};
@@ -31,6 +32,8 @@ pub struct EndpointState {
     pub answered: AtomicBool,
     /// Its latest failures in a row.
     pub reflex: Reflex,
+    /// Whether anything has come from it lately.
+    pub evidence: Evidence,
     /// When it was probed, and when it answered.
     pub probe: Marks,
 }
@@ -47,6 +50,7 @@ impl EndpointState {
             latency: Histogram::default(),
             answered: AtomicBool::new(false),
             reflex: Reflex::default(),
+            evidence: Evidence::default(),
             probe: Marks::default(),
         }
     }

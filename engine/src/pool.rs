@@ -15,6 +15,8 @@ use crate::balance::queue::Queue;
 use crate::balance::signals::Signals;
 use crate::balance::slot::Shelf;
 use crate::endpoint::Endpoint;
+use crate::failover::budget::Effort;
+use crate::failover::learned::Learned;
 use crate::failover::reflex::PAUSE;
 use crate::message::RequestHead;
 use crate::record::{Cause, Histogram, StatusCounters};
@@ -45,6 +47,10 @@ pub struct PoolState {
     pub responses: StatusCounters,
     /// From request head to response head, attempts and waiting included.
     pub latency: Histogram,
+    /// What it does beyond each request's first attempt.
+    pub effort: Effort,
+    /// How long answers take, over all routes; learned where it hedges.
+    pub learned: Learned,
     /// Where requests wait for an endpoint.
     pub queue: Arc<Queue<Lease>>,
     /// Where the endpoints' columns are.
@@ -64,6 +70,8 @@ impl PoolState {
             retries: AtomicU64::new(0),
             responses: StatusCounters::default(),
             latency: Histogram::default(),
+            effort: Effort::default(),
+            learned: Learned::default(),
             queue: Arc::default(),
             shelf: Arc::default(),
             signals: Signals::new(threads),
@@ -195,6 +203,22 @@ impl Pool {
         endpoint.state.failures.fetch_add(1, Ordering::Relaxed);
         endpoint.state.reflex.failure(cause, now);
         self.state.trouble(now);
+    }
+
+    /// An attempt was given up after `latency` seconds because another was quicker: it would have taken longer still. `thread` is the
+    /// caller's number.
+    pub fn outrun(&self, lease: &Lease, thread: usize, latency: f64) {
+        self.state.signals.answered(thread, &lease.endpoint().state.slot, latency, lease.inflight(), true);
+    }
+
+    /// An endpoint is silent while its peers answer.
+    pub fn suspect(&self, endpoint: &Endpoint, now: u64) {
+        let _ = (endpoint, now);
+    }
+
+    /// An attempt was not made because the bucket was empty.
+    pub fn out_of_budget(&self, now: u64) {
+        let _ = now;
     }
 
     /// A server said how busy it is (0 to 1), and whatever else, at this second of the engine's clock.

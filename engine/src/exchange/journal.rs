@@ -12,7 +12,7 @@ use super::client::Client;
 use crate::endpoint::Endpoint;
 use crate::message::RequestHead;
 use crate::pool::Pool;
-use crate::record::{Attempt, Cause, Record};
+use crate::record::{Attempt, Cause, NotRepeated, Origin, Outcome, Record, Why};
 use crate::route::Route;
 use crate::server::thread::Thread;
 
@@ -61,13 +61,17 @@ impl Kept {
 
 struct Tried {
     endpoint: Arc<Endpoint>,
-    outcome: Option<Cause>,
-    took: Duration,
+    why: Why,
+    begun: Instant,
+    /// What became of it, and after how long; `None` while it is under way.
+    end: Option<(Outcome, Duration)>,
 }
 
 impl Tried {
-    fn row(&self) -> Attempt<'_> {
-        Attempt { endpoint: &self.endpoint.id, outcome: self.outcome, took: self.took }
+    /// `cut` is what became of it where it is under way still.
+    fn row(&self, cut: Outcome) -> Attempt<'_> {
+        let (outcome, took) = self.end.unwrap_or_else(|| (cut, self.begun.elapsed()));
+        Attempt { endpoint: &self.endpoint.id, why: self.why, outcome, took }
     }
 }
 
@@ -86,6 +90,8 @@ pub struct Journal<'t> {
     pub status: u16,
     /// What went wrong.
     pub cause: Option<Cause>,
+    /// Why it was not sent once more; counts only where something went wrong.
+    pub not_repeated: Option<NotRepeated>,
     client: &'t Client,
     /// The client's address where it is not the peer's.
     ip: Option<IpAddr>,
@@ -93,6 +99,7 @@ pub struct Journal<'t> {
     request: Option<Kept>,
     route: Option<Arc<Route>>,
     pool: Option<Arc<Pool>>,
+    /// First those that have ended, in that order.
     attempts: Vec<Tried>,
     closed: bool,
 }
@@ -120,6 +127,7 @@ impl<'t> Journal<'t> {
             bytes_out: 0,
             status: 0,
             cause: None,
+            not_repeated: None,
             client,
             ip,
             request: logs.then(|| Kept::new(head)),
@@ -145,20 +153,48 @@ impl<'t> Journal<'t> {
         }
     }
 
-    /// An attempt ended: with a response head, or with a cause.
-    pub fn attempted(&mut self, endpoint: &Arc<Endpoint>, outcome: Option<Cause>, took: Duration) {
+    /// An attempt is begun.
+    pub fn begins(&mut self, endpoint: &Arc<Endpoint>, why: Why, begun: Instant) {
         if self.request.is_some() {
-            self.attempts.push(Tried { endpoint: Arc::clone(endpoint), outcome, took });
+            self.attempts.push(Tried { endpoint: Arc::clone(endpoint), why, begun, end: None });
+        }
+    }
+
+    /// The attempt on an endpoint has ended; no endpoint has two.
+    pub fn ends(&mut self, endpoint: &Arc<Endpoint>, outcome: Outcome, took: Duration) {
+        let ended = self.attempts.iter().take_while(|tried| tried.end.is_some()).count();
+        let of = |tried: &Tried| tried.end.is_none() && Arc::ptr_eq(&tried.endpoint, endpoint);
+        if let Some(place) = self.attempts.iter().position(of) {
+            if let Some(range) = self.attempts.get_mut(ended..=place) {
+                range.rotate_right(1);
+            }
+            if let Some(tried) = self.attempts.get_mut(ended) {
+                tried.end = Some((outcome, took));
+            }
+        }
+    }
+
+    /// An answer that was set aside for a better one is the one to go to the client: its attempt is the last.
+    pub fn reconsider(&mut self, endpoint: &Arc<Endpoint>) {
+        if let Some(place) = self.attempts.iter().position(|tried| Arc::ptr_eq(&tried.endpoint, endpoint)) {
+            if let Some(range) = self.attempts.get_mut(place..) {
+                range.rotate_left(1);
+            }
+            self.end_last(Outcome::Ok);
+        }
+    }
+
+    fn end_last(&mut self, outcome: Outcome) {
+        if let Some((known, _)) = self.attempts.last_mut().and_then(|tried| tried.end.as_mut()) {
+            *known = outcome;
         }
     }
 
     /// The response that gave the exchange its status turned out to be broken.
     pub fn spoil(&mut self, cause: Cause) {
         self.cause = Some(cause);
-        if let Some(last) = self.attempts.last_mut()
-            && cause.origin() == crate::record::Origin::Upstream
-        {
-            last.outcome = Some(cause);
+        if cause.origin() == Origin::Upstream {
+            self.end_last(Outcome::Failed(cause));
         }
     }
 
@@ -184,11 +220,13 @@ impl<'t> Journal<'t> {
         let Some(request) = &self.request else { return };
         let [method, target, host] = request.parts();
         let (one, more);
+        // Cut by the gateway's end, or left behind when the exchange was over.
+        let cut = if self.cause == Some(Cause::Shutdown) { Outcome::Failed(Cause::Shutdown) } else { Outcome::Cancelled };
         let attempts: &[Attempt<'_>] = if let [only] = self.attempts.as_slice() {
-            one = [only.row()];
+            one = [only.row(cut)];
             &one
         } else {
-            more = self.attempts.iter().map(Tried::row).collect::<Vec<_>>();
+            more = self.attempts.iter().map(|tried| tried.row(cut)).collect::<Vec<_>>();
             &more
         };
         let forwarded = self.ip.map(|ip| ip.to_string());
@@ -207,6 +245,7 @@ impl<'t> Journal<'t> {
             route: self.route.as_ref().map(|route| route.spec.id.as_str()),
             pool: self.pool.as_ref().map(|pool| &*pool.name),
             cause: self.cause,
+            not_repeated: self.not_repeated,
             attempts,
         });
     }

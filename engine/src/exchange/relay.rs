@@ -11,6 +11,7 @@ use super::body::{Pump, PumpError, SourceError, Waiting};
 use super::journal::Journal;
 use super::{Back, Front};
 use crate::clock::Timer;
+use crate::failover::evidence::Ear;
 use crate::failover::upload::Upload;
 use crate::record::Cause;
 use crate::snapshot::LimitsSpec;
@@ -27,6 +28,8 @@ pub struct Relay<'a, 't> {
     pub upload: &'a mut Upload,
     /// Learns what was moved, also when the exchange is cut.
     journal: &'a mut Journal<'t>,
+    /// Learns that the server is alive.
+    ear: Ear<'a>,
     /// Bytes that had come and gone when that last changed, and when it did.
     seen: Option<(u64, Instant)>,
 }
@@ -34,8 +37,8 @@ pub struct Relay<'a, 't> {
 impl<'a, 't> Relay<'a, 't> {
     /// For a response whose head was just written to the front.
     #[must_use]
-    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: &'a mut Upload, journal: &'a mut Journal<'t>) -> Self {
-        Self { limits, total, down: Pump::default(), upload, journal, seen: None }
+    pub fn new(limits: &'a LimitsSpec, total: Option<Instant>, upload: &'a mut Upload, journal: &'a mut Journal<'t>, ear: Ear<'a>) -> Self {
+        Self { limits, total, down: Pump::default(), upload, journal, ear, seen: None }
     }
 
     /// Moves both contents until the response is complete.
@@ -96,7 +99,9 @@ impl<'a, 't> Relay<'a, 't> {
         let up = if self.upload.is_over() { 0 } else { front.received() + back.sent() };
         let moved = up + back.received() + front.sent();
         if self.seen.is_none_or(|(known, _)| known != moved) {
-            self.seen = Some((moved, Instant::now()));
+            let now = Instant::now();
+            self.seen = Some((moved, now));
+            self.ear.listen(back.received(), now);
         }
     }
 

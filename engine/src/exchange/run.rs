@@ -12,6 +12,7 @@ use super::tunnel::Tunnel;
 use super::{Back, Front, Reply, Transport};
 use crate::balance::report::Report;
 use crate::failover::attempts::{Answered, Attempts};
+use crate::failover::evidence::Ear;
 use crate::message::{FieldName, RequestHead};
 use crate::pool::Pool;
 use crate::record::Cause;
@@ -169,7 +170,7 @@ impl<T: Transport> Stage<'_, T> {
         }
         self.respond(front, back, route, &own, journal);
         let total = limits.total_timeout.map(|limit| journal.started + limit);
-        let mut relay = Relay::new(limits, total, upload, journal);
+        let mut relay = Relay::new(limits, total, upload, journal, Ear::new(self.thread.shared(), state));
         let result = relay.run(front, back, &mut self.thread.timer()).await;
         drop(relay);
         state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);
@@ -213,7 +214,7 @@ impl<T: Transport> Stage<'_, T> {
         front.start_tunnel();
         let counted = TunnelCount::new(&self.thread.shared().totals.tunnels);
         let total = limits.total_timeout.map(|limit| journal.started + limit);
-        let mut tunnel = Tunnel::new(journal);
+        let mut tunnel = Tunnel::new(journal, Ear::new(self.thread.shared(), state));
         let result = tunnel.run(front, back, &mut self.thread.timer(), (limits.tunnel_timeout, total)).await;
         drop((counted, tunnel));
         state.sent.fetch_add(journal.bytes_in, Ordering::Relaxed);

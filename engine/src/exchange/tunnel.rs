@@ -10,6 +10,7 @@ use super::body::{Pump, PumpError};
 use super::journal::Journal;
 use super::{Back, Front};
 use crate::clock::Timer;
+use crate::failover::evidence::Ear;
 use crate::record::Cause;
 
 /// The two directions.
@@ -20,13 +21,15 @@ pub struct Tunnel<'a, 't> {
     pub down: Pump,
     /// Learns what was moved, also when the exchange is cut.
     journal: &'a mut Journal<'t>,
+    /// Learns that the server is alive.
+    ear: Ear<'a>,
 }
 
 impl<'a, 't> Tunnel<'a, 't> {
     /// A tunnel through which nothing has gone.
     #[must_use]
-    pub fn new(journal: &'a mut Journal<'t>) -> Self {
-        Self { up: Pump::default(), down: Pump::default(), journal }
+    pub fn new(journal: &'a mut Journal<'t>, ear: Ear<'a>) -> Self {
+        Self { up: Pump::default(), down: Pump::default(), journal, ear }
     }
 
     /// Runs until both directions have ended; one that has leaves the other open (half-close). `idle` is how long it may be quiet, `total`
@@ -61,6 +64,7 @@ impl<'a, 't> Tunnel<'a, 't> {
             let moved = self.up.moved + self.down.moved;
             if moved != seen.0 {
                 seen = (moved, Instant::now());
+                self.ear.listen(self.down.moved, seen.1);
             }
             while timer.poll(cx).is_ready() {
                 let now = Instant::now();

@@ -1,30 +1,27 @@
 //! Attempts: one request, sent to one endpoint after another until one answers or none may be asked any more.
 //!
-//! What is repeated: whatever provably did not run (no connection was had), and idempotent requests whose connection ended before the
-//! first byte of an answer. Never on the same endpoint twice, never once the client has received a byte, always within the route's
-//! `timeout`.
+//! What is repeated, and why not, is said in `repeat.rs`; how an attempt that takes long is raced, in `race.rs`. Never is the same endpoint
+//! asked twice, never anything sent again once the client has received a byte, and always within the route's `timeout`.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::Poll;
 
 use tokio::time::Instant;
 
-use super::patience::Wait;
-use super::reflex::PAUSE;
-use super::upload::{self, Upload};
+use super::attempt::Stop;
+use super::race::{Entry, Rivals, Runner};
+use super::upload::Upload;
 use crate::balance::affinity::Pin;
-use crate::balance::queue::Waiting;
 use crate::clock::Timer;
-use crate::exchange::body::{PumpError, Sink as _, Source as _, SourceError};
 use crate::exchange::client::Client;
-use crate::exchange::forward::Outgoing;
 use crate::exchange::journal::Journal;
-use crate::exchange::{Back, Front, OpenLimits, Transport};
-use crate::pool::{Ask, Lease, Pool, Unpicked};
-use crate::record::{Cause, Origin};
+use crate::exchange::{Back, Front, Transport};
+use crate::message::RequestHead;
+use crate::pool::{Lease, Pool};
+use crate::record::{Cause, NotRepeated, Origin, Outcome, Why};
 use crate::route::Route;
 use crate::server::thread::Thread;
 
@@ -64,13 +61,27 @@ pub struct Answered<B> {
     pub pins: bool,
 }
 
-/// One attempt that did not come to an answer.
-struct Failed {
-    cause: Cause,
-    /// It provably did not run.
-    unsent: bool,
-    /// The connection ended before the first byte of an answer.
-    early: bool,
+/// How far one exchange has come.
+pub(super) struct Course<'c, 'j> {
+    pub(super) journal: &'c mut Journal<'j>,
+    pub(super) upload: Upload,
+    pub(super) timer: Timer,
+    /// The endpoints that were asked, the one that is included.
+    pub(super) tried: Vec<Arc<str>>,
+    /// Whether the request may be sent again although it may have run.
+    pub(super) repeatable: bool,
+    /// Why the next attempt is made.
+    pub(super) why: Why,
+    /// Earlier attempts may still answer.
+    pub(super) racing: bool,
+}
+
+/// What came first.
+enum Step<B> {
+    /// The attempt ended, or takes long.
+    Ended(Result<B, Stop<B>>),
+    /// An earlier one has answered.
+    Overtaken(Runner<B>),
 }
 
 impl<T: Transport> Attempts<'_, '_, T> {
@@ -80,320 +91,181 @@ impl<T: Transport> Attempts<'_, '_, T> {
     ///
     /// The cause of the last attempt, or why none could be made.
     pub async fn run<F: Front>(&mut self, front: &mut F, journal: &mut Journal<'_>) -> Result<Answered<T::Back>, Cause> {
-        let idempotent = front.request().is_idempotent();
-        let keep = if idempotent { usize::try_from(self.pool.spec.retry.replay_buffer).unwrap_or(usize::MAX) } else { 0 };
-        let mut upload = Upload::new(keep, self.route.request_headers.is_empty());
-        let mut tried: Vec<Arc<str>> = Vec::new();
-        let mut timer = self.thread.timer();
+        let mut course = self.course(front.request(), journal);
+        let mut rivals = Rivals::new(self.thread.timer());
+        let mut next = None;
         loop {
-            let lease = match self.admit(front, journal, &tried, &mut timer).await {
-                Ok(lease) => lease,
-                // Everybody was asked: the last answer of theirs says more than that.
-                Err(cause @ (Cause::PoolEmpty | Cause::PoolUnresolved)) => return Err(journal.cause.unwrap_or(cause)),
-                Err(cause) => return Err(cause),
+            let lease = match next.take() {
+                Some(lease) => lease,
+                None => match self.admit(front, &mut course).await {
+                    Ok(lease) => lease,
+                    Err(cause) => return Box::pin(self.without_another(front, course, rivals, cause)).await,
+                },
             };
-            let endpoint = Arc::clone(lease.endpoint());
-            let pins = self.pool.pins_anew(self.pin, &lease, &tried, || self.thread.shared().now());
-            let begun = Instant::now();
-            self.count(&endpoint, tried.len());
-            let result = self.attempt(front, journal, &endpoint, &mut upload, &mut timer).await;
-            let at = Instant::now();
-            let took = at.saturating_duration_since(begun);
-            let failed = match result {
-                Ok(back) => {
-                    endpoint.state.latency.record(took);
-                    let (shared, ok) = (self.thread.shared(), back.response().status < 500);
-                    self.pool.answered(&lease, self.thread.index(), took.as_secs_f64(), ok, || shared.now());
-                    self.pool.refresh(shared.seconds(at));
-                    journal.attempted(&endpoint, None, took);
-                    journal.cause = None;
-                    upload.settle();
-                    return Ok(Answered { back, lease, upload, at, pins });
+            let entry = self.enter(&mut course, lease);
+            let step = {
+                let mut attempt = pin!(self.attempt(front, &mut course, entry.lease.endpoint()));
+                poll_fn(|cx| {
+                    if let Poll::Ready(winner) = self.poll_rivals(&mut rivals, cx) {
+                        return Poll::Ready(Step::Overtaken(winner));
+                    }
+                    attempt.as_mut().poll(cx).map(Step::Ended)
+                })
+                .await
+            };
+            self.bury(&mut course, &mut rivals);
+            match step {
+                Step::Ended(Ok(back)) => {
+                    let again = if self.is_unwanted(&back) { self.ask_again(front, &mut course) } else { Err(None) };
+                    if again.is_err() && !(rivals.are_running() && self.is_unwanted(&back)) {
+                        return Ok(self.win(course, rivals, entry, back));
+                    }
+                    let runner = Runner::new(entry, back, &mut course.upload);
+                    self.set_aside(&mut course, &mut rivals, runner);
+                    if again.is_err() {
+                        return Box::pin(self.without_another(front, course, rivals, Cause::PoolEmpty)).await;
+                    }
                 }
-                Err(failed) => failed,
-            };
-            drop(lease);
-            journal.bytes_in = upload.pump.moved;
-            journal.attempted(&endpoint, Some(failed.cause), took);
-            journal.cause = Some(failed.cause);
-            if failed.cause.origin() == Origin::Upstream {
-                self.pool.failed(&endpoint, self.thread.index(), failed.cause, self.thread.shared().now());
+                Step::Ended(Err(Stop::Race(back, rival))) => {
+                    let mut runner = Runner::new(entry, back, &mut course.upload);
+                    self.enter_race(&mut runner, rival.doubt);
+                    rivals.add(runner);
+                    (course.why, course.racing) = (rival.why, true);
+                    next = Some(rival.lease);
+                }
+                Step::Ended(Err(Stop::Failed(failed))) => {
+                    self.fail(&mut course, &entry, failed.cause);
+                    drop(entry);
+                    if self.repeat(front, &mut course, &failed).is_err() {
+                        return Box::pin(self.without_another(front, course, rivals, failed.cause)).await;
+                    }
+                }
+                Step::Overtaken(winner) => {
+                    self.outrun(&mut course, &entry);
+                    return Ok(self.overtake(course, rivals, winner));
+                }
             }
-            tried.push(Arc::clone(&endpoint.id));
-            let repeatable = failed.unsent || (idempotent && upload.is_whole() && failed.early);
-            let most = self.pool.spec.retry.attempts as usize;
-            if !repeatable || tried.len() >= most || !front.is_untouched() {
-                return Err(failed.cause);
-            }
-            upload.rewind();
+            course.upload.rewind();
         }
     }
 
-    fn count(&self, endpoint: &crate::endpoint::Endpoint, before: usize) {
-        let state = &self.pool.state;
+    fn course<'c, 'j>(&self, head: &RequestHead, journal: &'c mut Journal<'j>) -> Course<'c, 'j> {
+        let repeatable = head.is_idempotent() || (self.route.spec.idempotency_key && head.fields.first(b"idempotency-key").is_some());
+        let keep = if repeatable { usize::try_from(self.pool.spec.retry.replay_buffer).unwrap_or(usize::MAX) } else { 0 };
+        Course {
+            journal,
+            upload: Upload::new(keep, self.route.request_headers.is_empty()),
+            timer: self.thread.timer(),
+            tried: Vec::new(),
+            repeatable,
+            why: Why::First,
+            racing: false,
+        }
+    }
+
+    /// Begins an attempt: from here on it counts.
+    fn enter(&self, course: &mut Course<'_, '_>, lease: Lease) -> Entry {
+        let pins = self.pool.pins_anew(self.pin, &lease, &course.tried, || self.thread.shared().now());
+        let endpoint = lease.endpoint();
+        let (begun, state) = (Instant::now(), &self.pool.state);
         state.attempts.fetch_add(1, Ordering::Relaxed);
-        if before > 0 {
+        if !course.tried.is_empty() {
             state.retries.fetch_add(1, Ordering::Relaxed);
         }
         endpoint.state.requests.fetch_add(1, Ordering::Relaxed);
+        course.journal.begins(endpoint, course.why, begun);
+        course.tried.push(Arc::clone(&endpoint.id));
+        Entry { lease, pins, begun }
     }
 
-    /// Picks an endpoint, waiting for one while all are at their caps.
-    async fn admit<F: Front>(
-        &mut self,
-        front: &mut F,
-        journal: &Journal<'_>,
-        tried: &[Arc<str>],
-        timer: &mut Timer,
-    ) -> Result<Lease, Cause> {
-        if let Some(lease) = self.consult(front, journal, tried).await? {
-            return Ok(lease);
+    /// The attempt has given the exchange its answer; those that still run are given up.
+    fn win(&self, mut course: Course<'_, '_>, mut rivals: Rivals<T::Back>, entry: Entry, back: T::Back) -> Answered<T::Back> {
+        let at = Instant::now();
+        self.answered(&mut course, &entry, back.response().status, at);
+        self.give_up(&mut course, &mut rivals);
+        course.journal.ends(entry.lease.endpoint(), Outcome::Ok, at.saturating_duration_since(entry.begun));
+        course.journal.cause = None;
+        if !self.is_unwanted(&back) {
+            course.journal.not_repeated = None;
         }
-        match self.pick(tried) {
-            Ok(lease) => return Ok(lease),
-            Err(Unpicked::Full) => {}
-            Err(unpicked) => return Err(unpicked.cause()),
+        course.upload.settle();
+        Answered { back, lease: entry.lease, upload: course.upload, at, pins: entry.pins }
+    }
+
+    /// The same for an earlier attempt.
+    pub(super) fn overtake(&self, mut course: Course<'_, '_>, rivals: Rivals<T::Back>, winner: Runner<T::Back>) -> Answered<T::Back> {
+        course.upload.resume(winner.pump);
+        self.win(course, rivals, winner.entry, winner.back)
+    }
+
+    /// Takes in that an endpoint answered.
+    pub(super) fn answered(&self, course: &mut Course<'_, '_>, entry: &Entry, status: u16, at: Instant) {
+        let took = at.saturating_duration_since(entry.begun);
+        let (shared, pool, ok) = (self.thread.shared(), &self.pool, status < 500);
+        let (now, state) = (shared.millis(at), &entry.lease.endpoint().state);
+        state.latency.record(took);
+        state.evidence.hear(now);
+        pool.answered(&entry.lease, self.thread.index(), took.as_secs_f64(), ok, || shared.now());
+        pool.refresh(shared.seconds(at));
+        if ok {
+            self.learn(took, now);
         }
-        let queue = Arc::clone(&self.pool.state.queue);
-        let size = self.pool.spec.queue.size as usize;
-        let until = Instant::now() + self.pool.spec.queue.timeout;
-        let mut place = queue.join(size, false, tried).ok_or(Cause::QueueFull)?;
-        loop {
-            // Whatever became free between the pick and joining is not announced again.
-            if let Ok(lease) = self.pick(tried) {
-                return Ok(lease);
-            }
-            match self.wait(front, journal, &place, until, timer).await? {
-                Some(lease) => {
-                    self.refresh();
-                    if let Some(lease) = self.pool.adopt(lease, || self.thread.shared().now()) {
-                        return Ok(lease);
-                    }
-                    // Called up in vain: back to the front of the line.
-                    place = queue.join(size, true, tried).ok_or(Cause::QueueFull)?;
-                }
-                None => self.refresh(),
-            }
-        }
+        course.journal.bytes_in = course.upload.pump.moved;
     }
 
-    fn pick(&self, tried: &[Arc<str>]) -> Result<Lease, Unpicked> {
-        self.pool.pick(&self.ask(tried), || self.thread.shared().now())
-    }
-
-    pub(super) fn ask<'t>(&self, tried: &'t [Arc<str>]) -> Ask<'t> {
-        Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin) }
-    }
-
-    /// Goes on with the pool as the present snapshot has it.
-    fn refresh(&mut self) {
-        if let Some(pool) = self.thread.snapshot().pools.get(&*self.pool.name) {
-            self.pool = Arc::clone(pool);
+    fn learn(&self, took: std::time::Duration, now: u64) {
+        self.route.learned.record(took, now);
+        if self.pool.spec.hedge.is_some() {
+            self.pool.state.learned.record(took, now);
         }
     }
 
-    async fn wait<F: Front>(
+    /// Takes in that an attempt failed.
+    pub(super) fn fail(&self, course: &mut Course<'_, '_>, entry: &Entry, cause: Cause) {
+        course.journal.bytes_in = course.upload.pump.moved;
+        course.journal.ends(entry.lease.endpoint(), Outcome::Failed(cause), entry.begun.elapsed());
+        course.journal.cause = Some(cause);
+        if cause.origin() == Origin::Upstream {
+            self.pool.failed(entry.lease.endpoint(), self.thread.index(), cause, self.thread.shared().now());
+        }
+    }
+
+    /// Takes in that an attempt was given up for a quicker one: it counts as one that took at least as long.
+    pub(super) fn outrun(&self, course: &mut Course<'_, '_>, entry: &Entry) {
+        let took = entry.begun.elapsed();
+        self.pool.outrun(&entry.lease, self.thread.index(), took.as_secs_f64());
+        self.learn(took, self.thread.shared().now());
+        self.pool.state.effort.cancelled.fetch_add(1, Ordering::Relaxed);
+        course.journal.ends(entry.lease.endpoint(), Outcome::Cancelled, took);
+    }
+
+    /// No other attempt is begun: what still runs may answer, or an answer that was set aside is the best there is.
+    async fn without_another<F: Front>(
         &self,
         front: &mut F,
-        journal: &Journal<'_>,
-        place: &Waiting<Lease>,
-        until: Instant,
-        timer: &mut Timer,
-    ) -> Result<Option<Lease>, Cause> {
-        let (deadline, cause) = self.earliest(journal, until, Cause::QueueTimeout);
-        // Nobody announces that an endpoint is no longer passed over.
-        let look = Instant::now() + PAUSE;
-        timer.set(deadline.min(look));
-        poll_fn(|cx| {
-            if let Poll::Ready(called) = place.poll(cx) {
-                return Poll::Ready(Ok(called));
-            }
-            if front.poll_gone(cx).is_ready() {
-                return Poll::Ready(Err(Cause::ClientAbort));
-            }
-            timer.poll(cx).map(|()| {
-                if look < deadline {
-                    return Ok(None);
-                }
-                if cause == Cause::QueueTimeout {
-                    self.pool.state.queue.timed_out.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(cause)
-            })
-        })
-        .await
-    }
-
-    /// Asks one endpoint; a kept connection that fails without a word is replaced once by a fresh one.
-    async fn attempt<F: Front>(
-        &self,
-        front: &mut F,
-        journal: &Journal<'_>,
-        endpoint: &Arc<crate::endpoint::Endpoint>,
-        upload: &mut Upload,
-        timer: &mut Timer,
-    ) -> Result<T::Back, Failed> {
-        let mut fresh = false;
-        loop {
-            let mut back = match self.open(front, journal, endpoint, fresh, timer).await {
-                Ok(back) => back,
-                // A client that has gone and a time that is up are the same for every endpoint.
-                Err(cause) => return Err(Failed { cause, unsent: cause.origin() == Origin::Upstream, early: false }),
-            };
-            self.begin(front, journal, endpoint, &mut back);
-            let Err(cause) = self.converse(front, journal, upload, &mut back, timer).await else { return Ok(back) };
-            let early = ended_early(cause) && !back.has_answered();
-            let repeatable = front.request().is_idempotent() && upload.is_whole() && early && front.is_untouched();
-            if fresh || !back.is_kept() || !repeatable {
-                return Err(Failed { cause, unsent: false, early });
-            }
-            fresh = true;
-            upload.rewind();
+        mut course: Course<'_, '_>,
+        mut rivals: Rivals<T::Back>,
+        cause: Cause,
+    ) -> Result<Answered<T::Back>, Cause> {
+        let everybody = matches!(cause, Cause::PoolEmpty | Cause::PoolUnresolved);
+        if everybody && !course.tried.is_empty() && course.journal.not_repeated.is_none() {
+            course.journal.not_repeated = Some(NotRepeated::NoEndpoint);
         }
-    }
-
-    async fn open<F: Front>(
-        &self,
-        front: &mut F,
-        journal: &Journal<'_>,
-        endpoint: &Arc<crate::endpoint::Endpoint>,
-        fresh: bool,
-        timer: &mut Timer,
-    ) -> Result<T::Back, Cause> {
-        let limits = OpenLimits {
-            timeout: self.pool.connect_timeout(),
-            most: self.pool.spec.max_connections,
-            max_head: usize::try_from(self.thread.snapshot().spec.limits.max_head).unwrap_or(usize::MAX),
-            repeatable: upload::is_repeatable(front.request(), self.pool.spec.retry.replay_buffer),
-        };
-        let mut opening = std::pin::pin!(self.transport.open(endpoint, fresh, &limits));
-        let mut armed = None;
-        poll_fn(|cx| {
-            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
-                return Poll::Ready(opened);
-            }
-            if front.poll_gone(cx).is_ready() {
-                return Poll::Ready(Err(Cause::ClientAbort));
-            }
-            let cause = *armed.get_or_insert_with(|| {
-                let (deadline, cause) = self.earliest(journal, Instant::now() + limits.timeout * 2, Cause::ConnectTimeout);
-                timer.set(deadline);
-                cause
-            });
-            timer.poll(cx).map(|()| Err(cause))
-        })
-        .await
-    }
-
-    fn begin<F: Front>(&self, front: &F, journal: &Journal<'_>, endpoint: &crate::endpoint::Endpoint, back: &mut T::Back) {
-        let head = front.request();
-        let snapshot = self.thread.snapshot();
-        back.begin(&Outgoing {
-            head,
-            path: &self.route.target(head.path()),
-            host: self.pool.host(endpoint, head.authority()),
-            edits: &self.route.request_headers,
-            client: self.client,
-            forwarding: &snapshot.forwarding,
-            id: &journal.id,
-            upgrade: self.upgrade,
-        });
-    }
-
-    /// Sends the request and waits for a final response head, passing interim ones on.
-    async fn converse<F: Front>(
-        &self,
-        front: &mut F,
-        journal: &Journal<'_>,
-        upload: &mut Upload,
-        back: &mut T::Back,
-        timer: &mut Timer,
-    ) -> Result<(), Cause> {
-        let mut wait = Wait::default();
-        let mut send_failed = false;
-        timer.clear();
-        // The limit that the timer was set by: a shorter one that comes to hold meanwhile sets it anew.
-        let mut armed: Option<Duration> = None;
-        poll_fn(|cx| {
-            if !upload.is_over() {
-                match upload.poll(front, back, cx) {
-                    Poll::Ready(Err(PumpError::Source(error))) => return Poll::Ready(Err(client_cause(&error))),
-                    Poll::Ready(Err(PumpError::Sink(_))) => {
-                        // The server may have answered before it stopped reading.
-                        upload.stop();
-                        send_failed = true;
-                        armed = None;
-                    }
-                    // From here on the server's time runs, not the client's.
-                    Poll::Ready(Ok(())) => armed = None,
-                    Poll::Pending => {}
-                }
-            }
-            if let Poll::Ready(result) = self.listen(front, back, send_failed, cx) {
-                return Poll::Ready(result);
-            }
-            if !upload.is_over() {
-                wait.note(front.received() + back.sent() + back.received());
-            } else if front.poll_gone(cx).is_ready() {
-                return Poll::Ready(Err(Cause::ClientAbort));
-            }
-            let asks = front.request().expects_continue && front.is_untouched() && upload.pump.moved == 0;
-            let (limit, _) = self.limit(upload, asks);
-            armed = armed.filter(|known| *known <= limit);
-            loop {
-                if armed.is_some() && timer.poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                armed = Some(limit);
-                match self.patience(journal, upload, asks, &mut wait) {
-                    Ok(deadline) => timer.set(deadline),
-                    Err(cause) => return Poll::Ready(Err(cause)),
-                }
-            }
-        })
-        .await
-    }
-
-    /// Reads what the server answers, passing interim responses on; ready at the final head.
-    fn listen<F: Front>(&self, front: &mut F, back: &mut T::Back, send_failed: bool, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        loop {
-            // No more of them are read than the client takes.
-            if ready!(front.poll_flush(cx)).is_err() {
-                return Poll::Ready(Err(Cause::ClientAbort));
-            }
-            match ready!(back.poll_response(cx)) {
-                Ok(()) if back.response().is_interim() => {
-                    front.interim(back.response());
-                    back.advance();
-                }
-                Ok(()) if back.response().status == 101 && !self.may_switch(front, back) => {
-                    return Poll::Ready(Err(Cause::UpgradeMalformed));
-                }
-                Err(cause) if send_failed && ended_early(cause) => return Poll::Ready(Err(Cause::SendFailed)),
-                result => return Poll::Ready(result),
+        // Everybody was asked: the last answer of theirs says more than that.
+        let mut cause = course.journal.cause.filter(|_| everybody).unwrap_or(cause);
+        let over = cause.origin() == Origin::Client || matches!(cause, Cause::RequestTimeout | Cause::TotalTimeout);
+        if !over && rivals.are_running() {
+            match self.linger(front, &mut course, &mut rivals).await {
+                Ok(winner) => return Ok(self.overtake(course, rivals, winner)),
+                Err(last) => cause = last,
             }
         }
-    }
-
-    /// Whether the server switches to what the client asked for.
-    fn may_switch<F: Front>(&self, front: &F, back: &T::Back) -> bool {
-        let asked = front.request().upgrade().filter(|_| self.upgrade);
-        let switched = back.response().fields.first(b"upgrade");
-        asked.zip(switched).is_some_and(|(asked, switched)| asked.eq_ignore_ascii_case(switched))
-    }
-}
-
-/// The connection ended before the first byte of an answer.
-fn ended_early(cause: Cause) -> bool {
-    matches!(cause, Cause::ClosedBeforeResponse | Cause::ResetBeforeResponse | Cause::SendFailed)
-}
-
-/// What it means that a client's content cannot be read.
-#[must_use]
-pub fn client_cause(error: &SourceError) -> Cause {
-    match error {
-        SourceError::Closed | SourceError::Broken(_) => Cause::ClientAbort,
-        SourceError::Malformed => Cause::BodyMalformed,
-        SourceError::TooLarge => Cause::BodyTooLarge,
+        if cause.origin() != Origin::Client
+            && front.is_untouched()
+            && let Some(spare) = rivals.take_spare()
+        {
+            return Ok(self.fall_back(course, rivals, *spare));
+        }
+        Err(cause)
     }
 }

@@ -70,6 +70,13 @@ impl Upload {
         self.stopped = false;
     }
 
+    /// Goes on with the pump of an earlier attempt, of whose request all was sent or no more is.
+    pub fn resume(&mut self, pump: Pump) {
+        self.stopped = !pump.is_done();
+        self.pump = pump;
+        self.at = self.kept.len();
+    }
+
     /// Moves what can be moved from the front to a back.
     ///
     /// # Errors
@@ -83,15 +90,14 @@ impl Upload {
     }
 }
 
-/// Whether a request can be sent again if a kept connection turns out to be closed, its content included.
+/// Whether a request's content is kept to its end.
 #[must_use]
-pub fn is_repeatable(head: &RequestHead, replay_buffer: u64) -> bool {
-    let kept = match head.length {
+pub fn is_kept(head: &RequestHead, replay_buffer: u64) -> bool {
+    match head.length {
         Length::None | Length::UntilClose => true,
         Length::Known(length) => length <= replay_buffer,
         Length::Framed => false,
-    };
-    kept && head.is_idempotent()
+    }
 }
 
 /// First what was kept, then what still comes.

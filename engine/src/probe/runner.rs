@@ -54,7 +54,9 @@ impl Bench {
 
     /// Notes that the endpoint has answered one.
     pub(super) fn answered(&self, endpoint: &Endpoint) {
-        endpoint.state.probe.answered.store(self.shared.now(), Ordering::Relaxed);
+        let now = self.shared.now();
+        endpoint.state.probe.answered.store(now, Ordering::Relaxed);
+        endpoint.state.evidence.hear(now);
     }
 
     /// A new connection to an endpoint. It does not count among those that exchanges may have.
@@ -66,6 +68,9 @@ impl Bench {
     pub(super) fn report(&self, job: &Job, begun: Instant, progress: Progress, cause: Option<&'static str>) {
         let ended = Instant::now();
         let seconds = progress.at.unwrap_or(ended).saturating_duration_since(begun).as_secs_f64();
+        if progress.status.is_none() && cause == Some(progress.timeout()) {
+            job.endpoint.state.evidence.lose_probe(self.shared.millis(begun));
+        }
         let body = match &job.probe.kind {
             Kind::Http(http) if http.body == 0 => None,
             Kind::Tcp { expect: 0, .. } => None,

@@ -55,6 +55,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// Who ended an exchange.
     Origin {
@@ -211,6 +213,12 @@ catalogue! {
     /// No response head came within the route's `first_byte_timeout`.
     FirstByteTimeout: "first_byte_timeout", Upstream, Wait, 504, "connection_read_timeout",
         "Find out why the server is slow; raise the route's first_byte_timeout if it honestly works that long.";
+    /// No response head came within the `retry.attempt_timeout` of the pool.
+    AttemptTimeout: "attempt_timeout", Upstream, Wait, 504, "connection_read_timeout",
+        "Find out why the server is slow; raise retry.attempt_timeout, or set it to learned, which ends nothing that works.";
+    /// The endpoint was silent on all its connections, answered no probe either, and its peers answered meanwhile.
+    EndpointUnresponsive: "endpoint_unresponsive", Upstream, Wait, 504, "connection_read_timeout",
+        "Look whether the server's process is stopped, out of memory or deadlocked, or its machine cut off; the request may have run.";
     /// The response head is not one that HTTP/1.1 allows.
     ResponseMalformed: "response_malformed", Upstream, Wait, 502, "http_protocol_error",
         "Correct the server, or the endpoint's address: something that does not speak plain HTTP/1 answers there.";

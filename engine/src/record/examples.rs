@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{Attempt, Cause, Record, WallTime};
+use super::{Attempt, Cause, Outcome, Record, WallTime, Why};
 
 /// `GET /path` at 2026-01-31T12:00:01.123Z, answered with 200 after 12.345 ms; no attempts.
 pub(crate) fn record() -> Record<'static> {
@@ -22,13 +22,15 @@ pub(crate) fn record() -> Record<'static> {
         route: Some("all"),
         pool: Some("app"),
         cause: None,
+        not_repeated: None,
         attempts: &[],
     }
 }
 
-/// An attempt that took so many microseconds.
-pub(crate) fn attempt(endpoint: &str, outcome: Option<Cause>, micros: u64) -> Attempt<'_> {
-    Attempt { endpoint, outcome, took: Duration::from_micros(micros) }
+/// A first attempt that took so many microseconds.
+pub(crate) fn attempt(endpoint: &str, cause: Option<Cause>, micros: u64) -> Attempt<'_> {
+    let outcome = cause.map_or(Outcome::Ok, Outcome::Failed);
+    Attempt { endpoint, why: Why::First, outcome, took: Duration::from_micros(micros) }
 }
 
 /// An empty folder of its own, removed when dropped.

@@ -9,7 +9,7 @@ use serde::Serialize;
 const FIRST_POWER: u32 = 5;
 /// The last bucket ends at 2^34 us, 4 h 46 min; longer values are counted there too.
 const LAST_POWER: u32 = 34;
-const BUCKETS: usize = 1 + 4 * (LAST_POWER - FIRST_POWER) as usize;
+pub(crate) const BUCKETS: usize = 1 + 4 * (LAST_POWER - FIRST_POWER) as usize;
 
 /// A latency histogram; 944 bytes. A bucket's bounds are at most 25 % apart, so a quantile, given as a point between them, errs by at
 /// most that and by half of it on average.
@@ -93,7 +93,7 @@ impl HistogramSnapshot {
 }
 
 /// The bucket of a value: its power of two, and the two bits below the highest.
-fn place(micros: u64) -> usize {
+pub(crate) fn place(micros: u64) -> usize {
     let Some(power) = micros.checked_ilog2().filter(|power| *power >= FIRST_POWER) else {
         return 0;
     };
@@ -103,7 +103,7 @@ fn place(micros: u64) -> usize {
 }
 
 /// The bound above a bucket, in seconds.
-fn upper_bound(place: usize) -> f64 {
+pub(crate) fn upper_bound(place: usize) -> f64 {
     let micros = match place.checked_sub(1) {
         None => 1 << FIRST_POWER,
         Some(above) => (5 + above as u64 % 4) << (FIRST_POWER as usize - 2 + above / 4),

@@ -1,9 +1,10 @@
-//! A record as one line of JSON, for machines. Strings are escaped so that any bytes give valid JSON: invalid UTF-8 becomes U+FFFD,
+//! A record as one line of JSON, for machines. What says nothing for nearly all records (`not_repeated`, an attempt's `why` where it was
+//! the first, a discarded answer's `status`) is left out there. Strings are escaped so that any bytes give valid JSON: invalid UTF-8 becomes U+FFFD,
 //! control characters (C0, DEL, C1) become `\u00XX`.
 
 use super::digits::{push_integer, push_millis, push_seconds};
 use super::stamp::Stamp;
-use super::{Attempt, Record};
+use super::{Attempt, Outcome, Record, Why};
 
 /// Appends the record and a line feed.
 pub(super) fn push_line(out: &mut Vec<u8>, record: &Record<'_>, stamp: &mut Stamp) {
@@ -32,6 +33,11 @@ pub(super) fn push_line(out: &mut Vec<u8>, record: &Record<'_>, stamp: &mut Stam
     out.extend_from_slice(b",\"pool\":");
     push_known(out, record.pool.unwrap_or_default().as_bytes());
     push_reason(out, record);
+    if let Some(why) = record.not_repeated {
+        out.extend_from_slice(b",\"not_repeated\":\"");
+        out.extend_from_slice(why.name().as_bytes());
+        out.push(b'"');
+    }
     out.extend_from_slice(b",\"attempts\":[");
     for (place, attempt) in record.attempts.iter().enumerate() {
         if place > 0 {
@@ -60,13 +66,24 @@ fn push_reason(out: &mut Vec<u8>, record: &Record<'_>) {
 fn push_attempt(out: &mut Vec<u8>, attempt: &Attempt<'_>) {
     out.extend_from_slice(b"{\"endpoint\":");
     push_known(out, attempt.endpoint.as_bytes());
-    match attempt.outcome {
-        None => out.extend_from_slice(b",\"outcome\":\"ok\",\"phase\":null,\"ms\":"),
-        Some(cause) => {
-            out.extend_from_slice(b",\"outcome\":\"");
-            out.extend_from_slice(cause.name().as_bytes());
-            out.extend_from_slice(b"\",\"phase\":\"");
-            out.extend_from_slice(cause.phase().name().as_bytes());
+    if attempt.why != Why::First {
+        out.extend_from_slice(b",\"why\":\"");
+        out.extend_from_slice(attempt.why.name().as_bytes());
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"outcome\":\"");
+    out.extend_from_slice(attempt.outcome.name().as_bytes());
+    if let Outcome::Discarded(status) = attempt.outcome {
+        out.extend_from_slice(b"\",\"status\":");
+        push_integer(out, u64::from(status));
+    } else {
+        out.push(b'"');
+    }
+    match attempt.outcome.phase() {
+        None => out.extend_from_slice(b",\"phase\":null,\"ms\":"),
+        Some(phase) => {
+            out.extend_from_slice(b",\"phase\":\"");
+            out.extend_from_slice(phase.name().as_bytes());
             out.extend_from_slice(b"\",\"ms\":");
         }
     }

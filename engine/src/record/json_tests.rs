@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::examples::{attempt, record};
-use super::super::{Cause, Record, WallTime};
+use super::super::{Attempt, Cause, NotRepeated, Outcome, Record, WallTime, Why};
 use super::{Stamp, escape_json, plain_prefix, push_line};
 
 fn line(record: &Record<'_>) -> Vec<u8> {
@@ -41,6 +41,22 @@ fn a_failure_carries_cause_phase_and_origin() {
     let read: Value = serde_json::from_slice(&line(&failed)).unwrap();
 
     assert_eq!(json!(["client_abort", "wait", "client"]), json!([read["cause"], read["phase"], read["origin"]]));
+}
+
+#[test]
+fn a_race_a_discarded_answer_and_a_refusal_to_repeat_are_told() {
+    let attempts = [
+        Attempt { outcome: Outcome::Discarded(503), ..attempt("a", None, 1000) },
+        Attempt { why: Why::Race, outcome: Outcome::Cancelled, ..attempt("b", None, 2000) },
+    ];
+    let text = String::from_utf8(line(&Record { not_repeated: Some(NotRepeated::Budget), attempts: &attempts, ..record() })).unwrap();
+
+    let expected = concat!(
+        r#""phase":null,"not_repeated":"budget","attempts":["#,
+        r#"{"endpoint":"a","outcome":"discarded","status":503,"phase":null,"ms":1.000},"#,
+        r#"{"endpoint":"b","why":"race","outcome":"cancelled","phase":null,"ms":2.000}]}"#,
+    );
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+pub mod attempt;
 pub mod cause;
 pub mod counters;
 mod digits;
@@ -15,6 +16,7 @@ mod sink;
 mod stamp;
 mod text;
 
+pub use attempt::{Attempt, NotRepeated, Outcome, Why};
 pub use cause::{Cause, Origin, Phase};
 pub use counters::{CauseCounters, CauseCounts, StatusCounters, StatusCounts};
 pub(crate) use digits::push_integer;
@@ -52,19 +54,10 @@ pub struct Record<'a> {
     pub pool: Option<&'a str>,
     /// Why it did not end well; `None` when it did.
     pub cause: Option<Cause>,
-    /// In their order; the last one gave the response, if there was one.
+    /// Why the request was not sent once more; `None` where it ended well.
+    pub not_repeated: Option<NotRepeated>,
+    /// In the order in which they ended; the last one gave the response, if there was one.
     pub attempts: &'a [Attempt<'a>],
-}
-
-/// One endpoint that was tried.
-#[derive(Copy, Clone, Debug)]
-pub struct Attempt<'a> {
-    /// Its id within the pool.
-    pub endpoint: &'a str,
-    /// Why it failed; `None` when it gave its answer.
-    pub outcome: Option<Cause>,
-    /// From the pick to the response head, or to the failure.
-    pub took: Duration,
 }
 
 impl Record<'_> {

@@ -3,7 +3,7 @@
 use super::digits::{push_integer, push_readable};
 use super::json::{hexadecimal, plain_prefix};
 use super::stamp::Stamp;
-use super::{Attempt, Record};
+use super::{Attempt, Outcome, Record, Why};
 
 /// Appends the record and a line feed: time (UTC), status, method, target, pool, endpoint or cause, duration; then the attempts that failed.
 pub(super) fn push_line(out: &mut Vec<u8>, record: &Record<'_>, stamp: &mut Stamp) {
@@ -42,12 +42,23 @@ fn push_attempts(out: &mut Vec<u8>, record: &Record<'_>) {
         push_attempt(out, attempt);
         before = ", ";
     }
+    if let Some(why) = record.not_repeated {
+        out.extend_from_slice(b" not repeated: ");
+        out.extend_from_slice(why.name().as_bytes());
+    }
 }
 
 fn push_attempt(out: &mut Vec<u8>, attempt: &Attempt<'_>) {
     push_word(out, attempt.endpoint.as_bytes());
     out.push(b' ');
-    out.extend_from_slice(attempt.outcome.map_or("ok", |cause| cause.name()).as_bytes());
+    if matches!(attempt.why, Why::Race | Why::Hedge) {
+        out.extend_from_slice(attempt.why.name().as_bytes());
+        out.push(b' ');
+    }
+    match attempt.outcome {
+        Outcome::Discarded(status) => push_integer(out, u64::from(status)),
+        outcome => out.extend_from_slice(outcome.name().as_bytes()),
+    }
     out.push(b' ');
     push_readable(out, attempt.took);
 }
@@ -84,7 +95,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::examples::{attempt, record};
-    use super::super::{Cause, Record};
+    use super::super::{Attempt, Cause, NotRepeated, Outcome, Record, Why};
     use super::{Stamp, push_line};
 
     fn line(record: &Record<'_>) -> String {
@@ -127,6 +138,32 @@ mod tests {
         assert_eq!(
             "12:00:01.123 504 GET /path app first_byte_timeout 60.00s \
              tried 127.0.0.1:9001 connect_refused 0.2ms, 127.0.0.1:9002 first_byte_timeout 60.00s\n",
+            line(&failed)
+        );
+    }
+
+    #[test]
+    fn a_race_and_a_refusal_to_repeat_are_told() {
+        let won = [
+            Attempt { outcome: Outcome::Discarded(503), ..attempt("a", None, 1000) },
+            Attempt { outcome: Outcome::Cancelled, why: Why::Repeat, ..attempt("b", None, 80_000) },
+            Attempt { why: Why::Race, ..attempt("c", None, 20_000) },
+        ];
+        let lost = [attempt("a", Some(Cause::EndpointUnresponsive), 1000)];
+        let failed = Record {
+            status: 504,
+            cause: Some(Cause::EndpointUnresponsive),
+            not_repeated: Some(NotRepeated::NotIdempotent),
+            attempts: &lost,
+            ..record()
+        };
+
+        assert_eq!(
+            "12:00:01.123 200 GET /path app c 12.3ms after a 503 1.0ms, b cancelled 80.0ms\n",
+            line(&Record { attempts: &won, ..record() })
+        );
+        assert_eq!(
+            "12:00:01.123 504 GET /path app endpoint_unresponsive 12.3ms tried a endpoint_unresponsive 1.0ms not repeated: not_idempotent\n",
             line(&failed)
         );
     }

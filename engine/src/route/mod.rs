@@ -65,7 +65,7 @@ impl RouteTable {
             previous.into_iter().flat_map(Self::routes).map(|route| (route.spec.id.as_str(), route)).collect();
         let compile = |spec: &RouteSpec| match known.get(spec.id.as_str()) {
             Some(route) if route.spec == *spec => Ok(Arc::clone(route)),
-            _ => Route::compile(spec).map(Arc::new),
+            route => Route::compile(spec, route.map(|route| &***route)).map(Arc::new),
         };
         let routes: Box<[Arc<Route>]> = routes.iter().map(compile).collect::<Result<_, _>>()?;
         let index = index::build(&routes);

@@ -1,6 +1,7 @@
 //! One route, compiled.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::condition::Condition;
 use super::edits::{HeaderEdits, editable, is_value};
@@ -8,6 +9,7 @@ use super::error::{Fault, RouteError};
 use super::pattern::Pattern;
 use super::redirect::Redirect;
 use super::rewrite::Rewrite;
+use crate::failover::learned::Learned;
 use crate::snapshot::{ActionSpec, RouteSpec};
 
 /// A route as declared, and all that serving by it needs worked out.
@@ -19,6 +21,8 @@ pub struct Route {
     pub request_headers: HeaderEdits,
     /// Edits of the response that goes to the client.
     pub response_headers: HeaderEdits,
+    /// How long answers take to what it matches.
+    pub learned: Arc<Learned>,
     pub(super) hosts: Box<[Pattern]>,
     pub(super) paths: Box<[Pattern]>,
     pub(super) conditions: Box<[Condition]>,
@@ -27,8 +31,13 @@ pub struct Route {
 }
 
 impl Route {
-    pub(super) fn compile(spec: &RouteSpec) -> Result<Self, RouteError> {
-        Self::parse(spec).map_err(|fault| fault.of(&spec.id))
+    /// Compiles it; what the route of this name has learned of the same pool is taken over.
+    pub(super) fn compile(spec: &RouteSpec, previous: Option<&Self>) -> Result<Self, RouteError> {
+        let mut route = Self::parse(spec).map_err(|fault| fault.of(&spec.id))?;
+        if let Some(known) = previous.filter(|known| known.spec.action == spec.action) {
+            route.learned = Arc::clone(&known.learned);
+        }
+        Ok(route)
     }
 
     fn parse(spec: &RouteSpec) -> Result<Self, Fault> {
@@ -43,6 +52,7 @@ impl Route {
             spec: spec.clone(),
             request_headers: HeaderEdits::compile(&spec.request_headers, "request_headers")?,
             response_headers: HeaderEdits::compile(&spec.response_headers, "response_headers")?,
+            learned: Arc::default(),
             conditions: Condition::all(&spec.matches)?,
             rewrite: Rewrite::compile(spec, &paths)?,
             redirect,

@@ -72,6 +72,12 @@ impl Shared {
         self.epoch.elapsed().as_millis() as u64
     }
 
+    /// A moment as milliseconds of the engine's clock.
+    #[must_use]
+    pub fn millis(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.epoch).as_millis() as u64
+    }
+
     /// Seconds since 1970, as the system has it; for what must mean the same on every machine.
     #[must_use]
     pub fn wall() -> u64 {

@@ -134,6 +134,13 @@ CAUSES: Final = (
     Cause("first_byte_timeout", "upstream", "wait", 504, "connection_read_timeout",
         "No response head came within the route's `first_byte_timeout`.",
         "Find out why the server is slow; raise the route's first_byte_timeout if it honestly works that long."),
+    Cause("attempt_timeout", "upstream", "wait", 504, "connection_read_timeout",
+        "No response head came within the `retry.attempt_timeout` of the pool.",
+        "Find out why the server is slow; raise retry.attempt_timeout, or set it to learned, which ends nothing that works."),
+    Cause("endpoint_unresponsive", "upstream", "wait", 504, "connection_read_timeout",
+        "The endpoint was silent on all its connections, answered no probe either, and its peers answered meanwhile.",
+        "Look whether the server's process is stopped, out of memory or deadlocked, or its machine cut off; the request may have"
+        " run."),
     Cause("response_malformed", "upstream", "wait", 502, "http_protocol_error",
         "The response head is not one that HTTP/1.1 allows.",
         "Correct the server, or the endpoint's address: something that does not speak plain HTTP/1 answers there."),

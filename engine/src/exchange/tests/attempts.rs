@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::record::Cause;
 use crate::testing::world::{app, attempts};
-use crate::testing::{Dial, Peer, World, millis, run, secs, settle, took};
+use crate::testing::{Dial, Peer, World, millis, pass, run, secs, settle, took};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
@@ -230,7 +230,7 @@ fn a_repeated_upload_goes_on_with_what_the_client_still_sends() {
 fn the_deadline_stops_repeating() {
     run(async {
         let mut world = World::new(|spec| spec.routes[0].timeout = Some(secs(1)));
-        world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(995))]);
+        world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(300))]);
         world.script("b", &[Dial::Hang]);
         let start = Instant::now();
         let mut client = world.asks(GET).await;
@@ -246,13 +246,34 @@ fn the_deadline_stops_repeating() {
 fn nothing_is_sent_once_the_deadline_has_passed() {
     run(async {
         let mut world = World::new(|spec| spec.routes[0].timeout = Some(millis(995)));
-        // Found out in the same moment as the deadline, or a little later: timers have a grain.
-        world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(996))]);
         let mut client = world.asks(PUT).await;
-        assert_eq!(client.message().await.status(), 504);
+        let mut server = world.accept().await;
+        server.message().await;
+        // Found out a little later than the deadline: timers have a grain.
+        pass(millis(996)).await;
+        drop(server);
+        assert!(client.message().await.status() >= 502);
         world.nobody_else_is_asked().await;
         drop(client);
-        world.ends_with(504, Some(Cause::RequestTimeout)).await;
+        world.end().await;
+    });
+}
+
+#[test]
+fn a_connect_that_hangs_leaves_time_for_the_other_endpoints() {
+    run(async {
+        let mut world = World::new(|spec| spec.routes[0].timeout = Some(millis(900)));
+        world.script("a", &[Dial::After(secs(60))]);
+        world.script("b", &[Dial::After(secs(60))]);
+        let start = Instant::now();
+        let mut client = world.asks(POST).await;
+        let mut server = world.accept().await;
+        assert_eq!((server.endpoint.as_str(), start.elapsed() <= millis(700)), ("c", true));
+        serve(&mut server).await;
+        assert_eq!(client.message().await.text(), "ok");
+        drop((client, server));
+        let record = world.ends_with(200, None).await;
+        assert_eq!(attempts(&record), "a:connect_timeout b:connect_timeout c:ok");
     });
 }
 

@@ -186,8 +186,8 @@ fn a_client_that_was_told_to_continue_has_body_timeout_to_do_so() {
 fn the_routes_timeout_spans_all_attempts() {
     run(async {
         let mut world = World::new(|spec| spec.routes[0].timeout = Some(secs(2)));
-        world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(900))]);
-        world.script("b", &[Dial::Fail(Cause::ConnectRefused, millis(900))]);
+        world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(600))]);
+        world.script("b", &[Dial::Fail(Cause::ConnectRefused, millis(600))]);
         let mut client = world.asks(GET).await;
         let start = Instant::now();
         let mut server = world.accept().await;

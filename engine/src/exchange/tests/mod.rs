@@ -13,5 +13,8 @@ mod kept;
 mod limits;
 mod pieces;
 mod queue;
+mod races;
+mod repeats;
 mod reports;
+mod silence;
 mod streams;
