@@ -10,6 +10,7 @@ from bench.rows import (
     callables,
     endpoints,
     events,
+    failover,
     instructions,
     log,
     memory,
@@ -64,6 +65,7 @@ ROWS: dict[str, Row] = {
     "callable-added": Row(callables.added, quick=False),
     "callable-busy": Row(callables.busy, quick=False),
     "simulate": Row(simulate.run),
+    **{f"failover-{key}": Row(partial(failover.run, key=key), quick=False) for key in failover.FAULTS},
     "instructions": Row(instructions.run, quick=False, asked=True),
 }
 
