@@ -118,6 +118,7 @@ class Peers:
         self._series: dict[str, Series] = {}
         self._all = History(2)
         self._fresh: dict[str, tuple[float, float]] = {}
+        self._tense: set[str] = set()
 
     def join(self, endpoint: str) -> None:
         """Have one more to compare."""
@@ -130,10 +131,12 @@ class Peers:
         """Have it compared no more; what it has answered stays in its peers' past."""
         self._series.pop(endpoint, None)
         self._fresh.pop(endpoint, None)
+        self._tense.discard(endpoint)
 
     def forget(self, endpoint: str, now: float) -> None:
         """What it has answered so far is no longer held against it."""
         self._series[endpoint].forget(now)
+        self._tense.discard(endpoint)
 
     def add(self, endpoint: str, answered: int, failed: int, logarithms: float, now: float) -> None:
         """So many answers more, of which so many failed; `logarithms` is the sum of ln(seconds) over the good ones."""
@@ -160,7 +163,7 @@ class Peers:
     @property
     def tense(self) -> bool:
         """Whether enough speaks against somebody to look again soon."""
-        return any(series.score > SUSPECT / 3 for series in self._series.values())
+        return bool(self._tense)
 
     def _others(self, endpoint: str, then: float) -> tuple[float, float]:
         whole, own = self._all.since(then), self._series[endpoint].history.since(then)
@@ -171,6 +174,7 @@ class Peers:
         answered_elsewhere, failed_elsewhere = self._others(endpoint, now - HORIZON)
         if answered_elsewhere < self.min_requests:
             series.score = 0.0
+            self._tense.discard(endpoint)
             return None
         usual = min(0.5, max(LEAST_RATE, (failed_elsewhere + 1) / (answered_elsewhere + 100)))
         failing = usual + WORSE * (1 - usual)
@@ -178,6 +182,7 @@ class Peers:
         if series.score == 0.0:
             series.began = now
         series.score = min(max(0.0, series.score + weight), 2 * EJECT)
+        (self._tense.add if series.score > SUSPECT / 3 else self._tense.discard)(endpoint)
         if series.score < SUSPECT:
             return None
         own = series.history.since(series.began)
