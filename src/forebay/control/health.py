@@ -30,6 +30,10 @@ _TICK: Final = 0.25
 _GAP: Final = 0.01
 """Seconds between two turns while much happens: what comes in between is taken together."""
 _COMMANDS_AT_ONCE: Final = 8
+VERSION: Final = 1
+"""Of the form of `Health.state`."""
+OLDEST: Final = 600.0
+"""Seconds after which what was learned is no longer believed."""
 _NOTHING: Final = Told("unknown")
 """What the engine has of an endpoint that it was told nothing of."""
 
@@ -111,6 +115,31 @@ class Health:
             self._publish(now)
             due = min(due, min((pool.due for pool in self._pools.values()), default=due))
         return max(0.0, min(_TICK, due - now))
+
+    def state(self) -> dict[str, Any]:
+        """What has been learned of endpoints, as JSON, for another process or the next start; `at` is the wall clock in seconds."""
+        with self._lock:
+            now = self._clock()
+            pools = {name: pool.health.state(now) for name, pool in self._pools.items()}
+            return {"version": VERSION, "at": self._wall(), "pools": pools}
+
+    def restore(self, state: object, age: float) -> None:
+        """Go on from what was learned `age` seconds ago; nothing older than ten minutes counts.
+
+        What is no such state, or of another version, is ignored with one line in the log. Pools and endpoints that are no longer there are
+        nothing.
+        """
+        if age > OLDEST:
+            return
+        with self._lock:
+            now = self._clock()
+            self._follow(now)
+            try:
+                for name, learned in _pools_of(state).items():
+                    if name in self._pools:
+                        self._pools[name].restore(learned, max(age, 0.0), now)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                _log.warning("what was learned of endpoints is ignored: %s", error)
 
     def _lapse(self) -> None:
         for overlay in lapsed(self._loop.desired.overlays, self._wall()):
@@ -240,3 +269,9 @@ class Health:
             self._engine.wait(seconds)
             # Much may happen in this time, and all of it is taken in one turn.
             self._stopping.wait(_GAP)
+
+
+def _pools_of(state: object) -> Mapping[str, Any]:
+    if not isinstance(state, dict) or state.get("version") != VERSION or not isinstance(state.get("pools"), dict):
+        raise ValueError("it is of another version")
+    return state["pools"]

@@ -1,5 +1,6 @@
 """One engine with the loop that keeps it current, from bound sockets to the last request."""
 
+import logging
 import sys
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from math import inf
 
 from forebay.config.schema import GatewayConfig
+from forebay.control import learned
 from forebay.control.engine import EngineFactory, NativeEngine, refusals
 from forebay.control.events import Events
 from forebay.control.files import raise_limit
@@ -19,6 +21,9 @@ from forebay.control.resolve import Resolver
 from forebay.control.secret import fresh
 from forebay.control.threads import count
 from forebay.control.workers import Workers
+from forebay.errors import ForebayError
+
+_log = logging.getLogger("forebay.control")
 
 _LOOKUPS_AT_ONCE = 4
 _SLICE = 0.05  # seconds of native waiting between two looks at the deadline, which a signal may have moved
@@ -45,7 +50,7 @@ class Runtime:
         self.log_format = log_format(config.access_log)
         self._clock = clock
         self._workers = Workers("forebay-lookup", _LOOKUPS_AT_ONCE)
-        kept = kept or Kept(None)
+        self._kept = kept = kept or Kept(None)
         self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock, secret, load(kept, time.time()))
         with refusals():
             snapshot = encode(self.loop.effective.snapshot)
@@ -66,6 +71,7 @@ class Runtime:
             self.engine.start()
         self.loop.start()
         if hasattr(self.engine, "stand"):
+            learned.load(self.health, self._kept, time.time())
             self.health.start()
 
     def stop(self, grace: float) -> int:
@@ -89,6 +95,7 @@ class Runtime:
             self.loop.stop()
             if hasattr(self.engine, "stand"):
                 self.health.stop()
+                self._keep()
             self._workers.stop()
             self.engine.stop_accepting()
             while (left := self.deadline - self._clock()) > 0 and self.engine.wait_idle(min(left, _SLICE)):
@@ -98,6 +105,12 @@ class Runtime:
             cut = self.engine.shutdown()
             self.events.close()
         return cut
+
+    def _keep(self) -> None:
+        try:
+            learned.save(self.health, self._kept)
+        except ForebayError as error:
+            _log.warning("what was learned of endpoints is not kept: %s", error)
 
     def _wake(self) -> None:
         self.loop.wake()

@@ -130,6 +130,11 @@ class Watched:
         self.due = decision.due
         return decision.verdicts
 
+    def restore(self, learned: object, age: float, now: float) -> None:
+        """Go on from what was learned. Raises ValueError for what is no such thing."""
+        self.health.restore(learned, age, now)
+        self.due = -inf
+
     def is_down(self, endpoint: str) -> bool:
         """Whether it is probed at the pace of those that are."""
         return self.health.verdict(endpoint).status is Status.DOWN
