@@ -15,6 +15,7 @@ use pyo3::types::PyDict;
 mod balancer;
 mod callable;
 mod handover;
+mod observe;
 mod picks;
 mod probe;
 mod serving;
@@ -159,6 +160,22 @@ impl Engine {
 
     fn probe(&self, py: Python<'_>, batch: &[u8]) -> PyResult<()> {
         py.detach(|| probe::begin(&self.native, batch))
+    }
+
+    fn stand(&self, py: Python<'_>, standing: &[u8]) -> PyResult<()> {
+        py.detach(|| observe::stand(&self.native, standing))
+    }
+
+    fn observe(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        py.detach(|| observe::observe(&self.native))
+    }
+
+    fn wait(&self, py: Python<'_>, seconds: f64) -> bool {
+        py.detach(|| observe::wait(&self.native, seconds))
+    }
+
+    fn nudge(&self) {
+        self.native.nudge();
     }
 
     fn probed(&self, py: Python<'_>) -> PyResult<Vec<u8>> {

@@ -56,6 +56,25 @@ impl Snapshot {
         Ok(Self { spec, routes, route_pools, pools, forwarding })
     }
 
+    /// The same with pools built anew, whose endpoints' weights are others than declared.
+    ///
+    /// # Errors
+    ///
+    /// What makes no sense.
+    pub fn reweighed(&self, names: &[&str], threads: usize, now: f64) -> Result<Self> {
+        let mut pools = self.pools.clone();
+        for (name, known) in &self.pools {
+            if names.contains(&name.as_str()) {
+                let built = Pool::build(name, known.spec.clone(), Some(known), threads, now);
+                let asking = built.and_then(|pool| pool.asking(&Callables::new(), Some(known)));
+                pools.insert(name.clone(), Arc::new(asking.map_err(EngineError::Invalid)?));
+            }
+        }
+        let route_pools = self.spec.routes.iter().map(|route| pool_of(route, &pools)).collect::<Result<_>>()?;
+        let (spec, routes, forwarding) = (self.spec.clone(), Arc::clone(&self.routes), self.forwarding.clone());
+        Ok(Self { spec, routes, route_pools, pools, forwarding })
+    }
+
     /// The specification that a delta makes of this one.
     ///
     /// # Errors

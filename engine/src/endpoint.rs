@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::balance::slot::{Shelf, Slot};
 use crate::failover::evidence::Evidence;
-use crate::failover::reflex::Reflex;
+use crate::failover::standing::{Inner, Standing};
 use crate::probe::Marks;
 use crate::record::{Histogram, StatusCounters};
 use crate::snapshot::EndpointSpec;
@@ -30,8 +30,8 @@ pub struct EndpointState {
     pub latency: Histogram,
     /// Whether it ever answered.
     pub answered: AtomicBool,
-    /// Its latest failures in a row.
-    pub reflex: Reflex,
+    /// Whether it may serve.
+    pub standing: Standing,
     /// Whether anything has come from it lately.
     pub evidence: Evidence,
     /// When it was probed, and when it answered.
@@ -49,7 +49,7 @@ impl EndpointState {
             received: AtomicU64::new(0),
             latency: Histogram::default(),
             answered: AtomicBool::new(false),
-            reflex: Reflex::default(),
+            standing: Standing::default(),
             evidence: Evidence::default(),
             probe: Marks::default(),
         }
@@ -71,8 +71,10 @@ pub struct Endpoint {
     pub address: Arc<str>,
     /// Where to connect, once known.
     pub target: Option<Target>,
-    /// Its share.
+    /// Its share, as declared or as control has it at present.
     pub weight: u32,
+    /// 0 serves first.
+    pub tier: u8,
     /// What is counted.
     pub state: Arc<EndpointState>,
     /// Its connections that serve nobody.
@@ -90,7 +92,8 @@ impl Endpoint {
         let idle =
             previous.filter(|known| known.target == target).map_or_else(|| Arc::new(Idle::new(threads)), |known| Arc::clone(&known.idle));
         let state = previous.map_or_else(|| Arc::new(EndpointState::new(shelf.slot())), |known| Arc::clone(&known.state));
-        Ok(Self { id: spec.id.as_str().into(), address: spec.address.as_str().into(), target, weight: spec.weight, state, idle })
+        let weight = state.standing.read(Inner::weight).unwrap_or(spec.weight);
+        Ok(Self { id: spec.id.as_str().into(), address: spec.address.as_str().into(), target, weight, tier: spec.tier, state, idle })
     }
 
     /// Takes one more exchange on, unless `most` are running; says how many there are then.

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use crate::balance::callable::Callables;
 use crate::config::Snapshot;
 use crate::error::{EngineError, Result};
-use crate::probe::{Order, Outcome, Probed, Probes};
+use crate::failover::events::Events;
+use crate::probe::{Probed, Probes};
 use crate::record::{AccessLog, Format};
 use crate::server::bell::Bell;
 use crate::server::listening::{Handed, Listeners};
@@ -29,6 +30,10 @@ use crate::statistics::Statistics;
 use crate::upstream::idle::{Idle, KEPT_FOR};
 
 pub use crate::server::listening::Sockets;
+
+mod standing;
+
+pub use standing::{PoolStand, StandSpec};
 
 /// What a thread is told.
 enum Command {
@@ -84,8 +89,9 @@ impl Engine {
             ("off", _) => None,
             (path, format) => Some(AccessLog::open(path, format).map_err(|source| EngineError::Log { path: path.to_owned(), source })?),
         };
+        let bell = Arc::new(Bell::default());
         let shared = Shared {
-            number: AtomicU64::new(snapshot.spec.number),
+            version: AtomicU64::new(0),
             snapshot: ArcSwap::from_pointee(snapshot),
             totals: Totals::default(),
             tidy,
@@ -96,9 +102,11 @@ impl Engine {
             threads,
             id_seed: RandomState::new().build_hasher().finish(),
             ids: AtomicU64::new(0),
-            bell: Bell::default(),
+            events: Arc::new(Events::new(Arc::clone(&bell))),
+            bell,
             probed: Probed::default(),
         };
+        shared.publish(shared.load());
         let shared = Arc::new(shared);
         let probes = Probes::new(Arc::clone(&shared));
         let state = State { listeners, ..State::default() };
@@ -163,8 +171,7 @@ impl Engine {
         };
         let number = snapshot.spec.number;
         let snapshot = Arc::new(snapshot);
-        self.shared.snapshot.store(Arc::clone(&snapshot));
-        self.shared.number.store(number, Ordering::Release);
+        self.shared.publish(Arc::clone(&snapshot));
         retire(&previous, &snapshot);
         state.listeners.replace(fresh, &snapshot.spec.listeners);
         hand_out(&mut state);
@@ -177,28 +184,13 @@ impl Engine {
     /// The number of the snapshot that serves.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.shared.number.load(Ordering::Acquire)
+        self.shared.load().spec.number
     }
 
     /// Counters, histograms and endpoint states.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         Statistics::read(&self.shared, self.addresses())
-    }
-
-    /// Begins probes; their outcomes are to be had from [`Engine::probed`].
-    ///
-    /// # Errors
-    ///
-    /// The system's reason why no thread can be had.
-    pub fn probe(&self, orders: Vec<Order>) -> Result<()> {
-        self.probes.begin(orders).map_err(EngineError::Thread)
-    }
-
-    /// What probes have come to since the last call, in the order in which they ended.
-    #[must_use]
-    pub fn probed(&self) -> Vec<Outcome> {
-        self.probes.take()
     }
 
     /// What its threads share, for tests.

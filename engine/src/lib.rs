@@ -27,5 +27,5 @@ pub mod upstream;
 #[cfg(test)]
 mod testing;
 
-pub use engine::Engine;
+pub use engine::{Engine, PoolStand, StandSpec};
 pub use error::{EngineError, Result};

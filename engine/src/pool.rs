@@ -1,8 +1,8 @@
 //! A pool: its endpoints, how one of them is picked, and what all its exchanges share.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::balance::affinity::Affinity;
@@ -10,28 +10,33 @@ use crate::balance::callable::Caller;
 use crate::balance::columns::{Columns, Moment};
 use crate::balance::expression::Metrics;
 use crate::balance::policy::Policy;
-use crate::balance::program::BLOCK;
 use crate::balance::queue::Queue;
 use crate::balance::signals::Signals;
 use crate::balance::slot::Shelf;
 use crate::endpoint::Endpoint;
 use crate::failover::budget::Effort;
+use crate::failover::events::Events;
 use crate::failover::learned::Learned;
-use crate::failover::reflex::PAUSE;
+use crate::failover::rules::millis;
+use crate::failover::serving::PoolRules;
 use crate::message::RequestHead;
 use crate::record::{Cause, Histogram, StatusCounters};
 use crate::snapshot::{HostSpec, PoolSpec};
 
 mod affinity;
 mod lease;
+mod masks;
 mod offer;
 mod pick;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use lease::Lease;
 pub use offer::Offer;
 pub use pick::Ask;
+
+use masks::{Masks, Watch};
 
 /// What is counted of a pool, for as long as its name lives.
 pub struct PoolState {
@@ -57,8 +62,12 @@ pub struct PoolState {
     shelf: Arc<Shelf>,
     /// What is learned of the endpoints, and written to their columns.
     signals: Signals,
-    /// Until when some endpoint may be passed over: nobody looks before one failed.
-    troubled: AtomicU64,
+    /// Who served, and who hears of changes to that.
+    watch: Watch,
+    /// Where control is told what happens; nobody is, outside of an engine.
+    events: OnceLock<Arc<Events>>,
+    /// No endpoint is passed over any more, nor judged, until control says otherwise.
+    held: AtomicBool,
 }
 
 impl PoolState {
@@ -75,18 +84,10 @@ impl PoolState {
             queue: Arc::default(),
             shelf: Arc::default(),
             signals: Signals::new(threads),
-            troubled: AtomicU64::new(0),
+            watch: Watch::default(),
+            events: OnceLock::new(),
+            held: AtomicBool::new(false),
         }
-    }
-
-    /// An endpoint failed: picks look for a while who is passed over.
-    fn trouble(&self, now: u64) {
-        self.troubled.fetch_max(now + PAUSE.as_millis() as u64, Ordering::Relaxed);
-    }
-
-    fn is_troubled(&self, now: impl Fn() -> u64) -> bool {
-        let until = self.troubled.load(Ordering::Relaxed);
-        until != 0 && until >= now()
     }
 }
 
@@ -107,8 +108,9 @@ pub struct Pool {
     columns: Columns,
     /// By index, slow start counted in; empty where all are 1, which a score need not read.
     weights: Box<[f64]>,
-    /// Those with an address and a weight: a bit each, 64 to a word.
-    usable: Box<[u64]>,
+    rules: PoolRules,
+    /// Who may serve at present.
+    masks: Masks,
     /// Exchanges that one endpoint takes at once.
     cap: u32,
 }
@@ -124,6 +126,8 @@ pub enum Unpicked {
     Full,
     /// Everybody who could serve has been tried.
     Tried,
+    /// Nobody is known to be able to serve, and the pool says what happens then.
+    Down,
 }
 
 impl Unpicked {
@@ -134,6 +138,7 @@ impl Unpicked {
             Self::Unresolved => Cause::PoolUnresolved,
             Self::Full => Cause::QueueFull,
             Self::Empty | Self::Tried => Cause::PoolEmpty,
+            Self::Down => Cause::PoolDown,
         }
     }
 }
@@ -166,9 +171,14 @@ impl Pool {
         if !fresh.is_empty() {
             state.signals.joined(&columns, &fresh, now);
         }
+        if previous.is_some() {
+            for endpoint in endpoints.iter().filter(|each| !known.contains_key(&*each.id)) {
+                endpoint.state.standing.change(|inner| inner.join(millis(now)));
+            }
+        }
+        let (rules, masks) = (Self::rules(&spec), state.watch.masks(endpoints.len()));
         let ids = endpoints.iter().map(|endpoint| &*endpoint.id);
         let affinity = spec.affinity.as_ref().and_then(|affinity| Affinity::new(affinity, name, ids));
-        let usable = endpoints.chunks(BLOCK).map(usable).collect();
         // An HTTP/1 exchange has a connection to itself, so a cap on connections is one on exchanges too.
         let cap = spec.max_inflight.unwrap_or(u32::MAX).min(spec.max_connections.unwrap_or(u32::MAX));
         Ok(Self {
@@ -181,44 +191,16 @@ impl Pool {
             caller: None,
             columns,
             weights: if alike { Box::default() } else { weights },
-            usable,
+            rules,
+            masks,
             cap,
         })
-    }
-
-    /// An answer began, `latency` seconds after its pick; it is `ok` unless it is a 5xx. `thread` is the caller's number, `now` reads the
-    /// engine's clock in milliseconds.
-    pub fn answered(&self, lease: &Lease, thread: usize, latency: f64, ok: bool, now: impl Fn() -> u64) {
-        let state = &lease.endpoint().state;
-        if state.reflex.success(&now) {
-            // It is not the server that failed any more: what was learned of that one says nothing.
-            self.state.signals.joined(&self.columns, std::slice::from_ref(&state.slot), now() as f64 / 1000.0);
-        }
-        self.state.signals.answered(thread, &state.slot, latency, lease.inflight(), ok);
-    }
-
-    /// An attempt failed by its endpoint's fault. `thread` is the caller's number.
-    pub fn failed(&self, endpoint: &Endpoint, thread: usize, cause: Cause, now: u64) {
-        self.state.signals.failed(thread, &endpoint.state.slot);
-        endpoint.state.failures.fetch_add(1, Ordering::Relaxed);
-        endpoint.state.reflex.failure(cause, now);
-        self.state.trouble(now);
     }
 
     /// An attempt was given up after `latency` seconds because another was quicker: it would have taken longer still. `thread` is the
     /// caller's number.
     pub fn outrun(&self, lease: &Lease, thread: usize, latency: f64) {
         self.state.signals.answered(thread, &lease.endpoint().state.slot, latency, lease.inflight(), true);
-    }
-
-    /// An endpoint is silent while its peers answer.
-    pub fn suspect(&self, endpoint: &Endpoint, now: u64) {
-        let _ = (endpoint, now);
-    }
-
-    /// An attempt was not made because the bucket was empty.
-    pub fn out_of_budget(&self, now: u64) {
-        let _ = now;
     }
 
     /// A server said how busy it is (0 to 1), and whatever else, at this second of the engine's clock.
@@ -260,11 +242,4 @@ impl Pool {
             HostSpec::Client | HostSpec::Endpoint => endpoint.address.as_bytes(),
         }
     }
-}
-
-fn usable(endpoints: &[Arc<Endpoint>]) -> u64 {
-    (0..)
-        .zip(endpoints)
-        .filter(|(_, endpoint)| endpoint.target.is_some() && endpoint.weight > 0)
-        .fold(0, |mask, (lane, _)| mask | 1_u64 << lane)
 }

@@ -8,7 +8,9 @@ use serde::Serialize;
 use crate::balance::callable::CallableStatistics;
 use crate::balance::slot::{Column, Slot};
 use crate::endpoint::Endpoint;
-use crate::failover::reflex::FAILURES;
+use crate::failover::reflex::Ground;
+use crate::failover::serving::Status;
+use crate::failover::standing::Inner;
 use crate::pool::Pool;
 use crate::record::{CauseCounts, HistogramSnapshot, StatusCounts};
 use crate::server::shared::Shared;
@@ -55,6 +57,8 @@ struct PoolStatistics {
     attempts: u64,
     retries: u64,
     responses: StatusCounts,
+    tier: u8,
+    all_down: bool,
     queue: QueueStatistics,
     latency: HistogramSnapshot,
     callable: Option<CallableStatistics>,
@@ -73,10 +77,14 @@ struct EndpointStatistics {
     address: String,
     target: Option<String>,
     weight: u32,
+    tier: u8,
+    role: &'static str,
     status: &'static str,
     reason: String,
     since: f64,
+    next: Option<String>,
     passed_over: Option<f64>,
+    trial: bool,
     requests: u64,
     failures: u64,
     consecutive_failures: u32,
@@ -147,12 +155,15 @@ impl Statistics {
 }
 
 fn of_pool(pool: &Pool, now: u64) -> PoolStatistics {
-    let state = &pool.state;
+    pool.look_after(now);
+    let (state, tier) = (&pool.state, pool.tier().unwrap_or(0));
     PoolStatistics {
         requests: state.requests.load(Ordering::Relaxed),
         attempts: state.attempts.load(Ordering::Relaxed),
         retries: state.retries.load(Ordering::Relaxed),
         responses: state.responses.snapshot(),
+        tier,
+        all_down: pool.is_all_down(),
         queue: QueueStatistics {
             waiting: state.queue.waiting(),
             full: state.queue.full.load(Ordering::Relaxed),
@@ -160,25 +171,28 @@ fn of_pool(pool: &Pool, now: u64) -> PoolStatistics {
         },
         latency: state.latency.snapshot(),
         callable: pool.caller().map(|caller| caller.statistics(now)),
-        endpoints: pool.endpoints.iter().map(|endpoint| (endpoint.id.to_string(), of_endpoint(endpoint, now))).collect(),
+        endpoints: pool.endpoints.iter().map(|endpoint| (endpoint.id.to_string(), of_endpoint(endpoint, tier, now))).collect(),
     }
 }
 
-fn of_endpoint(endpoint: &Endpoint, now: u64) -> EndpointStatistics {
+fn of_endpoint(endpoint: &Endpoint, tier: u8, now: u64) -> EndpointStatistics {
     let state = &endpoint.state;
-    let left = state.reflex.left(now);
-    let (status, reason) = status(endpoint, left);
+    let stood = state.standing.read(|inner| stood(endpoint, inner, now));
     EndpointStatistics {
         address: endpoint.address.to_string(),
         target: endpoint.target.as_ref().map(ToString::to_string),
         weight: endpoint.weight,
-        status,
-        reason,
-        since: now.saturating_sub(state.reflex.since(now)) as f64 / 1000.0,
-        passed_over: left.map(|left| left as f64 / 1000.0),
+        tier: endpoint.tier,
+        role: if endpoint.tier == tier { "active" } else { "standby" },
+        status: stood.status,
+        reason: stood.reason,
+        since: now.saturating_sub(stood.since) as f64 / 1000.0,
+        next: stood.next,
+        passed_over: stood.left.map(seconds),
+        trial: stood.trial,
         requests: state.requests.load(Ordering::Relaxed),
         failures: state.failures.load(Ordering::Relaxed),
-        consecutive_failures: state.reflex.failures(),
+        consecutive_failures: stood.failures,
         inflight: state.inflight().load(Ordering::Relaxed),
         connections: EndpointConnections { open: endpoint.idle.open(), idle: endpoint.idle.idle() },
         responses: state.responses.snapshot(),
@@ -198,18 +212,70 @@ fn fields(slot: &Slot, now: u64) -> Fields {
     }
 }
 
-fn status(endpoint: &Endpoint, left: Option<u64>) -> (&'static str, String) {
-    let reflex = &endpoint.state.reflex;
-    let last = reflex.cause().map_or("", crate::record::Cause::name);
-    if endpoint.target.is_none() {
-        ("unresolved", "its name has no address".into())
-    } else if left.is_some() {
-        ("ejected", format!("{} failures in a row, the last: {last}", reflex.failures()))
-    } else if !endpoint.state.answered.load(Ordering::Relaxed) {
-        ("unknown", if last.is_empty() { "no answer yet".into() } else { format!("no answer yet, the last failure: {last}") })
-    } else if reflex.failures() >= FAILURES {
-        ("healthy", format!("tried again after {} failures in a row", reflex.failures()))
+/// How an endpoint stands, for people.
+struct Stood {
+    status: &'static str,
+    reason: String,
+    next: Option<String>,
+    since: u64,
+    left: Option<u64>,
+    trial: bool,
+    failures: u32,
+}
+
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+fn stood(endpoint: &Endpoint, inner: &Inner, now: u64) -> Stood {
+    let (status, since) = inner.status(now);
+    let reflex = inner.reflex();
+    let left = reflex.pause(now).map(|pause| pause.until.saturating_sub(now)).filter(|left| *left > 0);
+    let ends = left.or_else(|| inner.until().map(|until| until.saturating_sub(now)).filter(|left| *left > 0));
+    let (name, reason) = if endpoint.target.is_none() {
+        ("unresolved", "its name has no address".to_owned())
+    } else if let Some(shown) = left.and_then(|_| paused(inner, now)) {
+        shown
     } else {
-        ("healthy", "it answers".into())
+        (status.name(), reason(endpoint, inner, status, now))
+    };
+    let next = match (ends, name) {
+        _ if inner.is_on_trial() => Some("one request tries it".to_owned()),
+        (Some(left), "draining" | "disabled") => Some(format!("serves again in {:.1} s", seconds(left))),
+        (Some(left), _) => Some(format!("one request tries it in {:.1} s", seconds(left))),
+        (None, _) if endpoint.target.is_some() && inner.awaits_trial(now) => Some("the next request tries it".to_owned()),
+        _ => None,
+    };
+    let since = if left.is_some() { inner.paused_at().max(since) } else { since };
+    Stood { status: name, reason, next, since, left, trial: inner.is_on_trial(), failures: reflex.failures() }
+}
+
+/// What is said of an endpoint that is passed over.
+fn paused(inner: &Inner, now: u64) -> Option<(&'static str, String)> {
+    let reflex = inner.reflex();
+    let last = reflex.cause().map_or("server_error", crate::record::Cause::name);
+    Some(match reflex.pause(now)?.ground {
+        Ground::Unreachable if reflex.failures() < 2 => ("down", format!("passed over: {last}")),
+        Ground::Unreachable => ("down", format!("passed over: {last}, {} failures in a row", reflex.failures())),
+        Ground::Failures if reflex.failures() == 0 => ("ejected", "its trial was answered with a server error".to_owned()),
+        Ground::Failures => ("ejected", format!("{} failures in a row, the last: {last}", reflex.failures())),
+        Ground::Closing => ("draining", "it closes its connections".to_owned()),
+        Ground::RetryAfter => ("draining", "it asked to be left alone with Retry-After".to_owned()),
+    })
+}
+
+fn reason(endpoint: &Endpoint, inner: &Inner, status: Status, now: u64) -> String {
+    let reflex = inner.reflex();
+    let last = reflex.cause().map(crate::record::Cause::name);
+    if status == Status::Suspect && inner.is_silent() {
+        "silent for longer than usual while others answer".into()
+    } else if !matches!(status, Status::Unknown | Status::Healthy) {
+        "said by control".into()
+    } else if reflex.pause(now).is_some() {
+        format!("tried again after {} failures in a row", reflex.failures())
+    } else if endpoint.state.answered.load(Ordering::Relaxed) {
+        "it answers".into()
+    } else {
+        last.map_or_else(|| "no answer yet".into(), |last| format!("no answer yet, the last failure: {last}"))
     }
 }

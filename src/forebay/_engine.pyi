@@ -79,6 +79,30 @@ class Engine:
         `seconds` to the answer's head (or the connection, or the bytes expected), `cause` a name of `causes()`, `"probe_timeout"` or
         `"unknown_endpoint"`, `body` text as in `probe`, `age` seconds since it ended.
         """
+    def stand(self, standing: bytes) -> None:
+        """Have endpoints stand as control says: JSON `{"seen", "pools": {POOL: {"endpoints": {ID: {"status", "for", "weight"}}, "failback",
+        "held"}}}`.
+
+        Only endpoints that are named change. `seen` is the number of the last event that control had read: what made the engine pass an
+        endpoint over since then stays. `status` (null leaves it) lapses after `for` seconds (null never): draining and disabled to healthy,
+        down, ejected and suspect to a trial. `weight` stands for the declared one, null for none such. `failback` has an earlier tier take
+        back now; `held` (null leaves it) keeps the engine from passing endpoints over. Pools and endpoints that are not there are passed by.
+        Raises EngineError for anything else.
+        """
+    def observe(self) -> bytes:
+        """What has happened since the last call, as JSON: `{"number", "lost", "events": [...], "pools": {POOL: {"tier", "all_down",
+        "endpoints": {ID: {...}}}}}`.
+
+        An event is `{"number", "age", "pool", "endpoint", "kind", "cause"}` (a `tier` also has `from` and `to`); its kind is one of `reflex
+        recovered trial_started trial_passed trial_failed draining tier all_down all_up retry_budget`; its cause is a name of `causes()`,
+        `server_error`, `slow`, `connection_close` or `retry_after`. Endpoints are those that changed: `requests answers errors failures`
+        counted over their lives, `latency` the sum of all answers' seconds, `inflight`, `passed_over` (seconds left, or 0), `trial` and `idle_limit`
+        (seconds, or null).
+        """
+    def wait(self, seconds: float) -> bool:
+        """Wait, at most that long, for an event, the outcome of a probe, or a `nudge`; whether one of these came."""
+    def nudge(self) -> None:
+        """End a `wait` that is under way, or the next one."""
     def stop_accepting(self) -> None:
         """Close the listeners once their queues are empty, and answer kept connections with `Connection: close`."""
     def hand_over(self) -> None:

@@ -1,5 +1,7 @@
 //! What a policy sees of a pool at one moment: the fields of its endpoints, and who may be picked.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::expression::Field;
 use super::program::BLOCK;
 
@@ -66,6 +68,20 @@ impl Eligible for All {
 /// The lanes of a block in which endpoints are, where `count` endpoints are left to go.
 pub(super) fn lanes_of(count: usize) -> u64 {
     if count < BLOCK { (1 << count) - 1 } else { u64::MAX }
+}
+
+/// Those whose bit is set, at the moment of each look, in the mask of their block.
+#[derive(Debug, Clone, Copy)]
+pub struct Live<'a>(pub &'a [AtomicU64]);
+
+impl Eligible for Live<'_> {
+    fn lanes(&self, block: usize, lanes: u64) -> u64 {
+        lanes & self.0.get(block).map_or(0, |mask| mask.load(Ordering::Relaxed))
+    }
+
+    fn has(&self, index: usize) -> bool {
+        self.lanes(index / BLOCK, 1 << (index % BLOCK)) != 0
+    }
 }
 
 /// Those whose bit is set in the mask of their block, as far as `check` agrees where there is one.

@@ -83,7 +83,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
 
     fn held(&self, verdict: Verdict, tried: &[Arc<str>]) -> Option<Lease> {
         let Verdict::Chosen(index) = verdict else { return None };
-        let lease = self.pool.take(index, tried);
+        let lease = self.pool.take(index, tried, || self.thread.shared().now());
         if let (None, Some(caller)) = (&lease, self.pool.caller()) {
             caller.lost();
         }

@@ -135,6 +135,12 @@ pub struct HedgeSpec {
     pub budget: f64,
 }
 
+/// Seconds as whole milliseconds, from 0 on.
+#[must_use]
+pub(crate) fn millis(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds.max(0.0)).map_or(u64::MAX / 2, |duration| duration.as_millis() as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -280,6 +280,7 @@ fn bind(endpoints: &[EndpointView], classes: &mut [Class], max_ejected: f64) {
 }
 
 /// How many of so many judgements may take out.
+#[expect(clippy::cast_sign_loss, reason = "a part that is below 0 has been told apart")]
 fn bound(members: usize, max_ejected: f64) -> usize {
     if max_ejected <= 0.0 { 0 } else { ((max_ejected * members as f64 + 1e-9).floor() as usize).max(1) }
 }

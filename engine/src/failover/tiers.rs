@@ -21,6 +21,7 @@ pub struct Strength {
 }
 
 impl Strength {
+    #[expect(clippy::cast_sign_loss, reason = "what is below 0 becomes 0")]
     fn is_enough(&self, rules: &PoolRules) -> bool {
         let needed = match rules.min_healthy {
             MinHealthySpec::Count(count) => (count as usize).min(self.members),

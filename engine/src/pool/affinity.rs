@@ -27,16 +27,17 @@ impl Pool {
     #[must_use]
     pub fn lease_pinned(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Option<Lease> {
         let index = ask.pinned?;
-        if self.honours(index, ask.tried, now) { self.hold((index, 0)) } else { None }
+        if !self.honours(index, ask.tried, now) {
+            return None;
+        }
+        let mut lease = self.hold((index, 0))?;
+        self.proves(&mut lease, now).then_some(lease)
     }
 
     /// Whether who is pinned to this endpoint should stay: all but its cap speaks for it.
     fn honours(&self, index: usize, tried: &[Arc<str>], now: impl Fn() -> u64 + Copy) -> bool {
-        self.endpoint(index).is_some_and(|endpoint| {
-            endpoint.target.is_some()
-                && !tried.iter().any(|id| **id == *endpoint.id)
-                && !(self.state.is_troubled(now) && endpoint.state.reflex.is_passed_over(now))
-        })
+        self.attend(now);
+        self.takes_pinned(index) && self.endpoint(index).is_some_and(|endpoint| !tried.iter().any(|id| **id == *endpoint.id))
     }
 
     /// Whether the response of a request that `lease` serves should pin its client: to begin with, since the endpoint of its pin is lost, or

@@ -15,6 +15,10 @@ pub struct Lease {
     pub(super) index: usize,
     /// Exchanges on the endpoint when this one was taken on, itself included.
     pub(super) inflight: u32,
+    /// It was picked though it was not known to serve: its success shows that it does.
+    pub(super) proof: bool,
+    /// It is the one exchange that tries the endpoint.
+    pub(super) trial: bool,
 }
 
 impl Lease {
@@ -44,8 +48,17 @@ impl Lease {
 
     /// Gives the place back without calling anybody up for it.
     pub(super) fn give_back(mut self) {
-        if self.pool.take().is_some() {
+        if let Some(pool) = self.pool.take() {
+            self.end_trial(&pool);
             self.endpoint.state.inflight().fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Lease {
+    fn end_trial(&mut self, pool: &Pool) {
+        if std::mem::take(&mut self.trial) {
+            pool.end_trial(&self.endpoint);
         }
     }
 }
@@ -53,6 +66,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(pool) = self.pool.take() else { return };
+        self.end_trial(&pool);
         let (endpoint, index, cap) = (&self.endpoint, self.index, pool.cap);
         let inflight = endpoint.state.inflight();
         if cap == u32::MAX {
@@ -61,7 +75,7 @@ impl Drop for Lease {
             return;
         }
         let queue = Arc::clone(&pool.state.queue);
-        let again = |inflight| Self { pool: Some(pool), endpoint: Arc::clone(endpoint), index, inflight };
+        let again = |inflight| Self { pool: Some(pool), endpoint: Arc::clone(endpoint), index, inflight, proof: false, trial: false };
         if queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
             queue.hand_over(&endpoint.id, |wanted| {
                 if !wanted {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Ask, Lease, Pool};
 use crate::balance::callable::{Callables, Caller};
+use crate::balance::draw::Occasion;
 use crate::balance::program::BLOCK;
 use crate::snapshot::PolicySpec;
 
@@ -109,29 +110,36 @@ impl Pool {
     /// is nobody.
     #[must_use]
     pub fn offer(self: &Arc<Self>, ask: &Ask<'_>, now: impl Fn() -> u64 + Copy) -> Option<Offer> {
-        let troubled = self.state.is_troubled(now);
+        let careful = self.attend(now);
         let may = |index: usize| {
             self.endpoints.get(index).is_some_and(|endpoint| {
-                endpoint.state.inflight().load(Ordering::SeqCst) < self.cap
-                    && !(troubled && endpoint.state.reflex.is_passed_over(now))
-                    && !ask.tried.iter().any(|id| **id == *endpoint.id)
+                endpoint.state.inflight().load(Ordering::SeqCst) < self.cap && !ask.tried.iter().any(|id| **id == *endpoint.id)
             })
         };
-        let mut masks = self.usable.clone();
-        if self.cap != u32::MAX || troubled || !ask.tried.is_empty() {
+        let mut masks = if careful {
+            let turn = self.state.turn.load(Ordering::Relaxed);
+            self.chosen(Occasion { seed: self.spec.seed, turn, key: ask.key }, now())
+        } else {
+            self.masks.everybody()
+        };
+        if self.cap != u32::MAX || !ask.tried.is_empty() {
             for (block, mask) in masks.iter_mut().enumerate() {
                 let lanes = (0..BLOCK).filter(|lane| *mask >> lane & 1 == 1 && may(block * BLOCK + lane));
                 *mask = lanes.fold(0, |kept, lane| kept | 1 << lane);
             }
         }
         let someone = masks.iter().any(|mask| *mask != 0);
-        someone.then(|| Offer { pool: Arc::clone(self), masks, now: now() as f64 / 1000.0 })
+        someone.then(|| Offer { pool: Arc::clone(self), masks: masks.into(), now: now() as f64 / 1000.0 })
     }
 
     /// Takes an exchange on for a chosen endpoint, unless it was tried before or its last place has gone meanwhile.
     #[must_use]
-    pub fn take(self: &Arc<Self>, index: usize, tried: &[Arc<str>]) -> Option<Lease> {
+    pub fn take(self: &Arc<Self>, index: usize, tried: &[Arc<str>], now: impl Fn() -> u64) -> Option<Lease> {
         let endpoint = self.endpoint(index)?;
-        if tried.iter().any(|id| **id == *endpoint.id) { None } else { self.hold((index, 0)) }
+        if tried.iter().any(|id| **id == *endpoint.id) {
+            return None;
+        }
+        let mut lease = self.hold((index, 0))?;
+        self.proves(&mut lease, now).then_some(lease)
     }
 }

@@ -8,7 +8,7 @@ use super::{Lease, Pool, Unpicked};
 use crate::balance::columns::Columns;
 use crate::balance::draw::Occasion;
 use crate::balance::program::BLOCK;
-use crate::balance::view::{Eligible, Masked};
+use crate::balance::view::{Eligible, Live, Masked};
 use crate::endpoint::Endpoint;
 
 /// What one request asks of a pool.
@@ -59,36 +59,70 @@ impl Pool {
         // Read once at most: in a large pool many may have failed.
         let clock = OnceCell::new();
         let now = || *clock.get_or_init(now);
+        let careful = self.attend(now);
         if let Some(lease) = self.lease_pinned(ask, now) {
             return Ok(lease);
         }
         let turn = self.state.turn.fetch_add(1, Ordering::Relaxed);
         let occasion = Occasion { seed: self.spec.seed, turn, key: ask.key };
-        let untried = |index: usize| self.endpoint(index).is_some_and(|endpoint| !ask.tried.iter().any(|id| **id == *endpoint.id));
-        let tried = !ask.tried.is_empty();
-        let usable = self.those(tried.then_some(untried));
-        if !self.state.is_troubled(now) {
-            return self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) });
+        if careful || !ask.tried.is_empty() {
+            return self.pick_carefully(ask, occasion, now);
         }
-        let passes = |index: usize| {
-            self.endpoint(index).is_some_and(|endpoint| !endpoint.state.reflex.is_passed_over(now)) && (!tried || untried(index))
-        };
-        match self.lease(occasion, now, &self.those(Some(passes))) {
-            Ok(lease) => Ok(lease),
-            // A full endpoint that works is worth waiting for; a failing one is not worth trying before it.
-            Err(true) => Err(Unpicked::Full),
-            // All are passed over: try them all the same.
-            Err(false) => self.lease(occasion, now, &usable).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) }),
+        self.lease(occasion, now, &Live(&self.masks.serve)).map_err(|full| if full { Unpicked::Full } else { self.unpicked(ask.tried) })
+    }
+
+    /// The same while somebody is to be tried, starts slowly or was tried by this request.
+    fn pick_carefully(self: &Arc<Self>, ask: &Ask<'_>, occasion: Occasion, now: impl Fn() -> u64 + Copy) -> Result<Lease, Unpicked> {
+        let mut chosen = self.chosen(occasion, now());
+        // Whoever loses a trial to another thread is not asked for again.
+        for _ in 0..=self.endpoints.len() {
+            let picked = self.lease(occasion, now, &self.untried(&chosen, ask.tried));
+            match picked {
+                Err(true) => return Err(Unpicked::Full),
+                Err(false) => break,
+                Ok(mut lease) => {
+                    if self.proves(&mut lease, now) {
+                        return Ok(lease);
+                    }
+                    if let Some(word) = chosen.get_mut(lease.index() / BLOCK) {
+                        *word &= !(1 << (lease.index() % BLOCK));
+                    }
+                }
+            }
         }
+        if ask.tried.is_empty() {
+            return Err(self.unpicked(ask.tried));
+        }
+        // Everybody who serves was asked; the next tier is there for such a request too, as is whoever starts slowly.
+        let wider = self.masks.everybody();
+        let further = self.masks.beyond();
+        for words in [wider, further] {
+            match self.lease(occasion, now, &self.untried(&words, ask.tried)) {
+                Err(true) => return Err(Unpicked::Full),
+                Err(false) => {}
+                Ok(mut lease) => {
+                    if self.proves(&mut lease, now) {
+                        return Ok(lease);
+                    }
+                }
+            }
+        }
+        Err(self.unpicked(ask.tried))
+    }
+
+    /// Has a pick be its endpoint's trial, where that needs one. Not where another exchange is.
+    pub(super) fn proves(&self, lease: &mut Lease, now: impl Fn() -> u64) -> bool {
+        lease.proof = self.is_all_down();
+        !self.needs_trial(lease.index()) || self.begin_trial(lease, now())
+    }
+
+    fn untried<'a>(&'a self, masks: &'a [u64], tried: &'a [Arc<str>]) -> Masked<'a, impl Fn(usize) -> bool + 'a> {
+        let check = move |index: usize| self.endpoint(index).is_some_and(|endpoint| !tried.iter().any(|id| **id == *endpoint.id));
+        Masked { masks, check: (!tried.is_empty()).then_some(check) }
     }
 
     pub(super) fn endpoint(&self, index: usize) -> Option<&Arc<Endpoint>> {
         self.endpoints.get(index)
-    }
-
-    /// Those with an address and a weight, as far as `check` agrees where there is one.
-    fn those<F: Fn(usize) -> bool>(&self, check: Option<F>) -> Masked<'_, F> {
-        Masked { masks: &self.usable, check }
     }
 
     /// The policy's choice among those eligible that have room. The error says whether any was eligible.
@@ -124,7 +158,7 @@ impl Pool {
         if passed > 0 {
             self.state.turn.fetch_add(passed, Ordering::Relaxed);
         }
-        Some(Lease { pool: Some(Arc::clone(self)), endpoint: Arc::clone(endpoint), index, inflight })
+        Some(Lease { pool: Some(Arc::clone(self)), endpoint: Arc::clone(endpoint), index, inflight, proof: false, trial: false })
     }
 
     fn unpicked(&self, tried: &[Arc<str>]) -> Unpicked {
@@ -133,6 +167,8 @@ impl Pool {
             Unpicked::Empty
         } else if weighted.all(|endpoint| endpoint.target.is_none()) {
             Unpicked::Unresolved
+        } else if self.is_all_down() && (tried.is_empty() || self.has_substitute()) {
+            Unpicked::Down
         } else if tried.is_empty() {
             Unpicked::Empty
         } else {
@@ -154,9 +190,11 @@ impl Pool {
             lease.endpoint = Arc::clone(endpoint);
             lease.pool = Some(Arc::clone(self));
         }
-        let Endpoint { target, weight, state, .. } = &**lease.endpoint();
-        if target.is_some() && *weight > 0 && state.inflight().load(Ordering::SeqCst) <= self.cap && !state.reflex.is_passed_over(now) {
-            state.slot.picked();
+        let now = now();
+        self.attend(|| now);
+        let fits = lease.endpoint().state.inflight().load(Ordering::SeqCst) <= self.cap;
+        if fits && self.serves(lease.index()) && self.proves(&mut lease, || now) {
+            lease.endpoint().state.slot.picked();
             return Some(lease);
         }
         lease.give_back();

@@ -4,6 +4,7 @@ use super::*;
 use crate::balance::slot::Column;
 use crate::failover::reflex::PAUSE;
 use crate::snapshot::{EjectionSpec, EndpointSpec, FailoverSpec, LoadReportSpec, PolicySpec, QueueSpec, RetrySpec, WhenAllDownSpec};
+use std::sync::atomic::Ordering;
 
 pub(crate) fn spec(endpoints: &[(&str, u32)], cap: Option<u32>) -> PoolSpec {
     PoolSpec {
@@ -66,7 +67,7 @@ fn a_failing_endpoint_is_passed_over_while_another_serves() {
         assert_eq!(&*pool.pick(&Ask::default(), || 10).ok().unwrap().endpoint().id, "127.0.0.1:3");
     }
     let tried = [Arc::clone(&pool.endpoints[2].id)];
-    assert!(pool.pick(&Ask::without_key(&tried), || 10).is_ok(), "rather a failing one than none");
+    assert_eq!(pool.pick(&Ask::without_key(&tried), || 10).err(), Some(Unpicked::Tried), "nobody else is known to serve");
     let later = PAUSE.as_millis() as u64;
     let ids: std::collections::HashSet<_> =
         (0..3).map(|_| Arc::clone(&pool.pick(&Ask::default(), || later).ok().unwrap().endpoint().id)).collect();

@@ -168,6 +168,9 @@ catalogue! {
     /// No name of the pool's endpoints has been resolved to an address so far.
     PoolUnresolved: "pool_unresolved", Gateway, Dns, 503, "dns_error",
         "Check the endpoints' names and this machine's resolver; the pool serves by itself once one of them resolves.";
+    /// No endpoint of the pool is known to be able to serve, and the pool does not try them all.
+    PoolDown: "pool_down", Gateway, Pick, 503, "destination_unavailable",
+        "See in `forebay status` why each endpoint is out; `when_all_down` of the pool says what happens meanwhile.";
     /// The pool's endpoints were at their limit and its queue was full.
     QueueFull: "queue_full", Gateway, Queue, 503, "connection_limit_reached",
         "Add endpoints, or raise max_inflight or queue.size of the pool.";

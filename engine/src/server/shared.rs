@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::config::Snapshot;
+use crate::failover::events::Events;
 use crate::probe::Probed;
 use crate::record::{AccessLog, CauseCounters, StatusCounters};
 
@@ -39,8 +40,8 @@ pub struct Totals {
 pub struct Shared {
     /// The snapshot that serves.
     pub snapshot: ArcSwap<Snapshot>,
-    /// Its number, for a thread to see at a glance that its own is old.
-    pub number: AtomicU64,
+    /// How often it was changed, for a thread to see at a glance that its own is old.
+    pub version: AtomicU64,
     /// Counts.
     pub totals: Totals,
     /// Has the allocator give back what a burst needed; called on each thread while it winds down.
@@ -60,7 +61,9 @@ pub struct Shared {
     /// Ids made so far.
     pub ids: AtomicU64,
     /// Calls control: something happened that it should look at.
-    pub bell: Bell,
+    pub bell: Arc<Bell>,
+    /// What happened that it should know of.
+    pub events: Arc<Events>,
     /// What probes have come to.
     pub probed: Probed,
 }
@@ -100,6 +103,15 @@ impl Shared {
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Has this snapshot serve.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        for pool in snapshot.pools.values() {
+            pool.report_to(&self.events);
+        }
+        self.snapshot.store(snapshot);
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// The snapshot that serves.

@@ -60,6 +60,8 @@ impl Thread {
     #[must_use]
     pub fn new(index: usize, shared: Arc<Shared>, begun: Instant) -> Self {
         let timers = Timers::new(begun);
+        // A snapshot that comes between the two is taken again at the first look.
+        let version = shared.version.load(Ordering::Acquire);
         let snapshot = shared.load();
         Self {
             index,
@@ -68,7 +70,7 @@ impl Thread {
             log_timer: RefCell::new(timers.timer()),
             sweep_timer: RefCell::new(timers.timer()),
             waiting: Cell::new(0),
-            seen: Cell::new(snapshot.spec.number),
+            seen: Cell::new(version),
             view: RefCell::new(View(Rc::new(snapshot))),
             buffers: Rc::default(),
             timers,
@@ -121,9 +123,9 @@ impl Thread {
     /// The snapshot that serves now.
     #[must_use]
     pub fn snapshot(&self) -> View {
-        let number = self.shared.number.load(Ordering::Acquire);
-        if number != self.seen.get() {
-            self.seen.set(number);
+        let version = self.shared.version.load(Ordering::Acquire);
+        if version != self.seen.get() {
+            self.seen.set(version);
             *self.view.borrow_mut() = View(Rc::new(self.shared.load()));
         }
         self.view.borrow().clone()

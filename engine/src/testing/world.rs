@@ -20,6 +20,7 @@ use crate::balance::callable::Callables;
 use crate::config::Snapshot;
 use crate::exchange::client::Client;
 use crate::exchange::run::Stage;
+use crate::failover::events::Events;
 use crate::h1::client::ClientSide;
 use crate::pool::Pool;
 use crate::probe::Probed;
@@ -144,8 +145,9 @@ impl World {
         edit(&mut spec);
         let folder = Folder::new();
         let log = manner.logs.then(|| AccessLog::open(&folder.path("log"), Format::Json).unwrap());
+        let bell = Arc::new(Bell::default());
         let shared = Shared {
-            number: AtomicU64::new(spec.number),
+            version: AtomicU64::new(0),
             snapshot: ArcSwap::from_pointee(Snapshot::build(spec, None, 1, 0.0, callables).unwrap()),
             totals: Totals::default(),
             tidy: || {},
@@ -156,9 +158,11 @@ impl World {
             threads: 1,
             id_seed: 1,
             ids: AtomicU64::new(0),
-            bell: Bell::default(),
+            events: Arc::new(Events::new(Arc::clone(&bell))),
+            bell,
             probed: Probed::default(),
         };
+        shared.publish(shared.load());
         let thread = Rc::new(Thread::new(0, Arc::new(shared), Instant::now()));
         drop(tokio::task::spawn_local(thread.timers().clone().drive()));
         let (transport, accepted) = Scripted::new(thread.buffers(), manner.width);
@@ -236,9 +240,7 @@ impl World {
         let mut spec = previous.spec.clone();
         spec.number += 1;
         edit(&mut spec);
-        let number = spec.number;
-        shared.snapshot.store(Arc::new(Snapshot::build(spec, Some(&previous), 1, 0.0, callables).unwrap()));
-        shared.number.store(number, Ordering::Release);
+        shared.publish(Arc::new(Snapshot::build(spec, Some(&previous), 1, 0.0, callables).unwrap()));
         for pool in shared.load().pools.values() {
             pool.state.queue.nudge();
         }

@@ -109,7 +109,9 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatistics:
-    """One server. `since` is how long ago its status began, `passed_over` how much longer it gets nothing (None: it does)."""
+    """One server. `since` is how long ago its status began, `passed_over` how much longer it gets nothing (None: it does), `next` what
+    comes then, `trial` whether one request tries it now. Its `role` is `active` where its `tier` is the one that serves.
+    """
 
     address: str
     target: str | None
@@ -128,6 +130,10 @@ class EndpointStatistics:
     latency: Histogram
     fields: Mapping[str, float]
     """What a policy reads besides weight and in-flight: `latency`, `service_time`, `age` (s), `error_rate`, `reported_load` (0..1)."""
+    tier: int = 0
+    role: Literal["active", "standby"] = "active"
+    next: str | None = None
+    trial: bool = False
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:
@@ -174,7 +180,7 @@ class CallableStatistics:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatistics:
-    """One pool. `attempts` exceed `requests` where some were repeated; `retries` are those repetitions."""
+    """One pool. `attempts` exceed `requests` where some were repeated; `retries` are those repetitions. `all_down`: nobody is known to serve."""
 
     requests: int
     attempts: int
@@ -184,6 +190,8 @@ class PoolStatistics:
     latency: Histogram
     callable: CallableStatistics | None
     endpoints: Mapping[str, EndpointStatistics]
+    tier: int = 0
+    all_down: bool = False
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:

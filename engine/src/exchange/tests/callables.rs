@@ -136,7 +136,7 @@ fn nobody_is_offered_who_could_not_serve() {
             pool.max_inflight = Some(1);
         });
         let pool = world.pool();
-        let full = pool.take(2, &[]).unwrap();
+        let full = pool.take(2, &[], || 0).unwrap();
         for _ in 0..3 {
             pool.failed(&pool.endpoints[3], 0, Cause::ConnectRefused, world.thread.shared().now());
         }
@@ -282,7 +282,7 @@ fn a_chosen_endpoint_that_filled_up_meanwhile_is_replaced_natively() {
         let mut world = world(&told, |spec| app(spec).max_inflight = Some(1));
         let client = world.asks(GET).await;
         settle().await;
-        let full = world.pool().take(2, &[]).unwrap();
+        let full = world.pool().take(2, &[], || 0).unwrap();
         told.kept.lock().unwrap().pop().unwrap().give(Verdict::Chosen(2), millis(1), true);
         served(&mut world, client).await;
         drop(full);

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
-use crate::failover::reflex::FAILURES;
 use crate::pool::Ask;
 use crate::record::Cause;
 use crate::snapshot::SnapshotSpec;
@@ -176,7 +175,7 @@ fn an_endpoint_whose_pause_ends_serves_those_who_wait_for_another() {
             app(spec).max_inflight = Some(1);
         });
         let endpoint = std::sync::Arc::clone(&world.pool().endpoints[0]);
-        for _ in 0..FAILURES {
+        for _ in 0..3 {
             world.pool().failed(&endpoint, 0, Cause::ConnectRefused, world.thread.shared().now());
         }
         let mut first = world.asks(GET).await;
