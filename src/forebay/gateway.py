@@ -3,10 +3,9 @@
 import asyncio
 import atexit
 import os
-import sys
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,24 +18,25 @@ from forebay.admin.sockets import admin_socket, control_socket
 from forebay.config.load import load
 from forebay.config.pools import listed
 from forebay.config.schema import Endpoint, GatewayConfig, Pool
-from forebay.config.snapshot import snapshot
-from forebay.control import state_dir
-from forebay.control.callables import callables
-from forebay.control.engine import VERSION, EngineFactory, NativeEngine, refusals
+from forebay.control import state_dir, systemd
+from forebay.control.engine import VERSION, EngineFactory, NativeEngine
 from forebay.control.events import Event, Events
+from forebay.control.foreground import say, until_told, watching
+from forebay.control.history import History
 from forebay.control.keep import Kept
-from forebay.control.loop import Change, Clock, encode
+from forebay.control.loop import Change, Clock
 from forebay.control.operator import Operator
 from forebay.control.orders import Orders
+from forebay.control.reload import Outcome, Reloader, replacing
 from forebay.control.runtime import Runtime
 from forebay.control.secret import kept
 from forebay.control.signals import Signals
+from forebay.control.source import Source
+from forebay.control.verify import verify
 from forebay.errors import ConfigError, Fault, ForebayError, ForkError
 from forebay.observe import banner, endpoints, status
 from forebay.observe.statistics import PoolStatistics, Statistics
 from forebay.types import Address, Secret
-
-_ONLY_BY_A_START = ("threads", "admin", "access_log", "state_dir")
 
 
 class Gateway(GatewayConfig):
@@ -49,8 +49,8 @@ class Gateway(GatewayConfig):
         ConfigError: with every fault at once.
     """
 
-    # What its state directory is called while it runs in the foreground: the stem of its file, or `module.attribute`.
-    _name: str | None = PrivateAttr(default=None)
+    # What a reload reads again, and what its state directory is called while it runs in the foreground.
+    _source: Source | None = PrivateAttr(default=None)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -60,7 +60,7 @@ class Gateway(GatewayConfig):
             ConfigError: with every fault at once, each with its file, line and key.
         """
         gateway = load(path, cls)
-        gateway._name = Path(path).stem  # noqa: SLF001 - its own, made just now
+        gateway._source = Source(str(path), Path(path).absolute())  # noqa: SLF001 - its own, made just now
         return gateway
 
     def start(self, *, engine: EngineFactory = NativeEngine, clock: Clock = time.monotonic) -> "Running":
@@ -71,41 +71,39 @@ class Gateway(GatewayConfig):
         """
         return Running(self, engine=engine, clock=clock)
 
-    def run(self, *, name: str | None = None, engine: EngineFactory = NativeEngine) -> None:
+    def run(
+        self, *, name: str | None = None, source: Source | None = None, watch: bool = False, engine: EngineFactory = NativeEngine
+    ) -> None:
         """Run in the foreground until SIGTERM or SIGINT; then finish what runs, and cut it at `shutdown_grace`.
 
-        A second SIGINT cuts at once; SIGHUP opens the access log anew. `name` is what its state directory is called. Says on
-        standard error what it does.
+        A second SIGINT cuts at once; SIGHUP opens the access log anew and reads `source` again (its own file unless given), which `watch`
+        has done whenever that changes. `name` is what its state directory is called. Says on standard error what it does.
 
         Raises:
             ConfigError, ListenError: before anything has started.
             ForebayError: on another thread than the main one.
         """
-        with Signals() as signals, Running(self, name=name or self._name, engine=engine) as running:
-            _say(*running.banner())
-            for received in signals:
-                if received != received.SIGHUP:
-                    break
-                running.reopen_log()
+        source = source or self._source
+        name = name or (source.name if source else None)
+        with Signals() as signals, Running(self, name=name, source=source, engine=engine) as running:
+            say(*running.banner())
+            systemd.ready()
+            with watching(running) if watch else nullcontext():
+                until_told(running, signals)
+            systemd.stopping()
             signals.on_interrupt = running.hurry
             before = running.statistics().exchanges
             busy = before.running + before.tunnels
             if busy:
-                _say(banner.stopping(busy, running.gateway.shutdown_grace))
+                say(banner.stopping(busy, running.gateway.shutdown_grace))
             cut = running.stop()
-            _say(banner.stopped(max(0, busy - cut), cut))
+            say(banner.stopped(max(0, busy - cut), cut))
 
     def verify(self, *, engine: EngineFactory = NativeEngine) -> list[Fault]:
         """What only the engine can judge, such as whether a regex compiles, and whether Python functions can be had; listens nowhere and
         starts nothing.
         """
-        try:
-            functions = callables(self)
-            with refusals():
-                engine(encode({**snapshot(self, 1, {}), "listeners": []}), 1, "off", "json", functions).shutdown()
-        except ConfigError as error:
-            return error.faults
-        return []
+        return verify(self, engine)
 
 
 class Running:
@@ -123,11 +121,15 @@ class Running:
         gateway: GatewayConfig,
         *,
         name: str | None = None,
+        source: Source | None = None,
         engine: EngineFactory = NativeEngine,
         clock: Clock = time.monotonic,
     ) -> None:
         self._declared = gateway
+        self._source = source
         self._name = name
+        self._verify = partial(verify, engine=engine)
+        self._reloader: Reloader | None = None
         self._make_runtime = partial(Runtime, gateway, engine, clock)
         self._pid = os.getpid()
         self._runtime: Runtime | None = None
@@ -154,6 +156,8 @@ class Running:
             runtime = self._make_runtime(partial(kept, self._directory), Kept(self._directory))
             undo.callback(runtime.stop, 0)
             runtime.start()
+            history = History(self._directory if self._name else None, time.time)
+            self._reloader = Reloader(runtime.loop, history, runtime.events, self._source, self._verify)
             self._runtime = runtime
             # Last, and on its own thread: requests are served already while its imports go on.
             admin = AdminServer(self._admin_app, sockets)
@@ -304,15 +308,36 @@ class Running:
         Raises:
             ConfigError, ListenError: and then nothing has changed. Also for a key that only a start can change.
         """
+        return self._change(partial(replacing, gateway))
 
-        def change(old: GatewayConfig) -> GatewayConfig:
-            fixed = [key for key in _ONLY_BY_A_START if getattr(old, key) != getattr(gateway, key)]
-            if fixed:
-                hint = "stop the gateway and start it again"
-                raise ConfigError([Fault("cannot change while the gateway runs", f"gateway.{key}", hint=hint) for key in fixed])
-            return gateway
+    @property
+    def source(self) -> Source | None:
+        """The file or module that `reload` reads; None for a gateway that was made in Python."""
+        return self.reloader.source
 
-        return self._change(change)
+    @property
+    def reloader(self) -> Reloader:
+        """Who reads configurations again, and goes back to earlier ones."""
+        self._started()
+        assert self._reloader is not None  # noqa: S101 - set with the runtime
+        return self._reloader
+
+    def reload(self) -> Outcome:
+        """Read its own file or module again and serve that; what `apply` and `set_endpoints` changed since is gone with it.
+
+        Raises:
+            ConfigError, ListenError: and then nothing has changed.
+            ForebayError: for a gateway that was made in Python.
+        """
+        return self.reloader.reload()
+
+    def rollback(self, number: int | None = None) -> Outcome:
+        """Serve an earlier good configuration again: that of this number, or the one before the present one.
+
+        Raises:
+            ConfigError, ListenError, ForebayError: and then nothing has changed.
+        """
+        return self.reloader.rollback(number)
 
     def reopen_log(self) -> None:
         """Open the access log's path anew."""
@@ -372,8 +397,3 @@ class RunningPool(Orders):
     def statistics(self) -> PoolStatistics:
         """Its counters, and those of its endpoints."""
         return self._running.statistics().pools[self.name]
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - run() is a program's foreground

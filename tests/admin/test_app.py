@@ -23,6 +23,7 @@ class View:
         self.admin_token: Secret | None = None
         self.event_list = Events(FakeClock(1000.0))
         self.operator: Any = None
+        self.reloader: Any = None
 
     def endpoints(self) -> list[dict[str, Any]]:
         return [{"pool": "app", "id": "10.0.0.1:80", "status": "healthy"}]
@@ -77,7 +78,7 @@ def test_status_is_the_document() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "words"),
-    [("GET", "/stats", 404, "there is /endpoints, "), ("OPTIONS", "/status", 405, "/status takes GET alone")],
+    [("GET", "/stats", 404, "there is /configurations, "), ("OPTIONS", "/status", 405, "/status takes GET alone")],
 )
 def test_what_cannot_be_had_is_a_problem_that_says_what_can(method: str, path: str, status: int, words: str) -> None:
     answer = ask(View(), path, method=method)

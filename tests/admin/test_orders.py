@@ -42,6 +42,7 @@ class View:
 
     def __init__(self, token: str | None = None) -> None:
         self.operator: Any = Operator()
+        self.reloader: Any = None
         self.event_list = Events(FakeClock(1000.0))
         self.admin_token = None if token is None else Secret(token)
 

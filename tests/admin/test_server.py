@@ -27,6 +27,7 @@ class View:
     ready = True
     admin_token = None
     operator: Any = None
+    reloader: Any = None
 
     def __init__(self) -> None:
         self.event_list = Events(FakeClock(1000.0))

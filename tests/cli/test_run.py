@@ -15,7 +15,7 @@ Command = Callable[..., Any]
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Gateway, str | None]]:
     """The gateways that were run, with their names, instead of running them."""
     runs: list[tuple[Gateway, str | None]] = []
-    monkeypatch.setattr(Gateway, "run", lambda gateway, *, name=None: runs.append((gateway, name)))
+    monkeypatch.setattr(Gateway, "run", lambda gateway, *, name=None, **_: runs.append((gateway, name)))
     return runs
 
 
@@ -67,7 +67,7 @@ def test_warnings_are_printed_and_it_goes_on(forebay: Command, work: Path, ran: 
 def test_an_address_that_cannot_be_had_is_bad_input(forebay: Command, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.exists()
 
-    def busy(_gateway: Gateway, *, name: str | None = None) -> None:
+    def busy(_gateway: Gateway, *, name: str | None = None, **_: Any) -> None:
         assert name == "good"
         raise ListenError("127.0.0.1:80", "another process already listens there", hint="choose another port")
 

@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from forebay.admin.configurations import configurations
 from forebay.admin.guard import OwnName, Writes
 from forebay.admin.happenings import happenings
 from forebay.admin.orders import orders
 from forebay.admin.problem import Problem
 from forebay.control.events import Events
 from forebay.control.operator import Operator
+from forebay.control.reload import Reloader
 from forebay.types import Secret
 
 
@@ -38,6 +40,10 @@ class View(Protocol):
     @property
     def event_list(self) -> Events:
         """What is at `/events`."""
+
+    @property
+    def reloader(self) -> Reloader:
+        """Who reloads and rolls back."""
 
     @property
     def operator(self) -> Operator:
@@ -69,6 +75,7 @@ def make(view: View) -> Starlette:
             Route("/endpoints", endpoints),
             *happenings(lambda: view.event_list),
             *orders(lambda: view.operator, view.endpoints),
+            *configurations(lambda: view.reloader),
         ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
         middleware=[Middleware(OwnName), Middleware(Writes, token=lambda: view.admin_token)],

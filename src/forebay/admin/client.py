@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from forebay.control.state_dir import SOCKET, bases, neighbours
-from forebay.errors import ControlError, ForebayError
+from forebay.errors import ConfigError, ControlError, Fault, ForebayError
 from forebay.types import Address, Malformed
 
 TOKEN: Final = "FOREBAY_ADMIN_TOKEN"  # noqa: S105 - the name of the variable that holds it
@@ -60,7 +60,7 @@ def post(address: Address, path: str, body: Mapping[str, Any], *, patience: floa
 
     Raises:
         ControlError: when nobody answers, or something else than a gateway does.
-        ForebayError: when the gateway refuses, with its words.
+        ForebayError: when the gateway refuses, with its words; ConfigError where it names faults.
     """
     return _asked(address, "POST", path, json.dumps(body).encode(), patience)
 
@@ -132,7 +132,8 @@ def _refusal(address: Address, method: str, path: str, status: int, document: di
     """What a gateway refuses is the asker's to correct; anything else was no gateway."""
     detail = document.get("detail") if document else None
     if method == "POST" and isinstance(detail, str) and status in _REFUSALS:
-        return ForebayError(detail, hint=(document or {}).get("hint"))
+        faults = [Fault(**fault) for fault in (document or {}).get("faults", ())]
+        return ConfigError(faults) if faults else ForebayError(detail, hint=(document or {}).get("hint"))
     return ControlError(f"{address} answered {status} to {method} {path}: {detail or 'that is no gateway'}")
 
 

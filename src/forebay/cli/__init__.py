@@ -22,6 +22,8 @@ from forebay.cli.model import model
 from forebay.cli.output import complain
 from forebay.cli.policies import policies
 from forebay.cli.release import release
+from forebay.cli.reload import reload
+from forebay.cli.rollback import rollback
 from forebay.cli.run import run
 from forebay.cli.simulate import simulate
 from forebay.cli.status import status
@@ -32,7 +34,7 @@ from forebay.errors import ControlError, ForebayError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 _OFFLINE = (run, check, demo, policies, simulate, version)
-_LIVE = (status, endpoints, events, drain, undrain, disable, enable, weight, failback, hold, release)
+_LIVE = (status, endpoints, events, drain, undrain, disable, enable, weight, failback, hold, release, reload, rollback)
 for verb in (*_OFFLINE, *_LIVE):
     app.command()(verb)
 app.add_typer(model, name="model")

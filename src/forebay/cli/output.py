@@ -5,6 +5,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -118,6 +119,11 @@ def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]], right: frozense
     for row in rows:
         grid.add_row(*(Text(row[index]) for index in widths))
     return grid
+
+
+def moment(at: float) -> str:
+    """A second of the wall clock, in the time of this place: `2026-03-01 14:05:00`."""
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _line(severity: str, text: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from forebay.config.words import Found, Path
 
 _REFERENCE: Final = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<open>\{))")
+
+SECRETS: Final = frozenset({"secret", "admin_token"})
+"""Keys whose values no message repeats."""
 
 
 def substitute(value: Any, environment: Mapping[str, str]) -> tuple[Any, list[Found]]:  # noqa: ANN401 - whatever TOML holds
@@ -17,7 +20,13 @@ def substitute(value: Any, environment: Mapping[str, str]) -> tuple[Any, list[Fo
     return _replaced(value, environment, (), faults), faults
 
 
-_SECRETS = frozenset({"secret", "admin_token"})
+def references(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 - whatever TOML holds
+    """The secrets that a document declares by `${NAME}`, by their path."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from references(each, (*path, key))
+    elif isinstance(value, str) and "${" in value and path[-1:] and path[-1] in SECRETS:
+        yield path, value
 
 
 def _replaced(value: Any, environment: Mapping[str, str], path: Path, faults: list[Found]) -> Any:  # noqa: ANN401
@@ -34,7 +43,7 @@ def _replaced(value: Any, environment: Mapping[str, str], path: Path, faults: li
             return "$"
         if name is None:
             # Where a secret stands, no message repeats it.
-            shown = "the secret" if path and path[-1] in _SECRETS else f'"{value}"'
+            shown = "the secret" if path and path[-1] in SECRETS else f'"{value}"'
             faults.append((path, f'{shown} has a "${{" that names no variable', "write ${NAME}, ${NAME:-default}, or $$ for a dollar"))
             return found[0]
         if name not in environment and found["default"] is None:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, overload
 
 from pydantic import ValidationError
 
-from forebay.config.environment import substitute
+from forebay.config.environment import references, substitute
 from forebay.config.locate import locate
 from forebay.config.provenance import Provenance
 from forebay.config.schema import GatewayConfig
@@ -57,8 +57,9 @@ def loads(text: str, file: str, cls: type[C], environment: Mapping[str, str] | N
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_fault(str(error), text, file)]) from None
+    secrets = dict(references(data))
     data, missing = substitute(data, os.environ if environment is None else environment)
-    return _declared(data, missing, cls, Provenance(file, locate(text)))
+    return _declared(data, missing, cls, Provenance(file, locate(text), secrets))
 
 
 def from_dict(data: Mapping[str, Any], cls: type[C]) -> C:

@@ -10,13 +10,15 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Provenance:
-    """The file a configuration came from, and the line of each of its key paths; both empty for one made in Python.
+    """The file a configuration came from, the line of each of its key paths, and its secrets that are declared as `${NAME}`, as they are
+    written there; all empty for one made in Python.
 
     All are equal to each other: two configurations that say the same are the same, wherever they were read.
     """
 
     file: str | None = None
     lines: Mapping[Path, int] = field(default_factory=dict)
+    references: Mapping[Path, str] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Provenance)

@@ -21,7 +21,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.on_interrupt: Callable[[], None] | None = None
-        self._queue: SimpleQueue[signal.Signals] = SimpleQueue()  # the one queue that a handler may put into
+        self._queue: SimpleQueue[signal.Signals | None] = SimpleQueue()  # the one queue that a handler may put into
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -35,9 +35,13 @@ class Signals:
         for each, handler in self._previous.items():
             signal.signal(each, handler)
 
-    def __iter__(self) -> Iterator[signal.Signals]:
+    def __iter__(self) -> Iterator[signal.Signals | None]:
         while True:
             yield self._queue.get()
+
+    def wake(self) -> None:
+        """Have whoever iterates get None, in the place of a signal."""
+        self._queue.put(None)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.on_interrupt is not None:

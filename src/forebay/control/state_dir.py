@@ -69,6 +69,15 @@ def claim(declared: str | None, name: str | None, environ: Mapping[str, str]) ->
     raise refusals[0]
 
 
+def places(declared: str | None, name: str, environ: Mapping[str, str]) -> list[Path]:
+    """Where `claim` would put, or has put, the directory of a gateway with a name."""
+    if declared:
+        return [Path(declared).expanduser().absolute()]
+    if given := environ.get("STATE_DIRECTORY", "").split(":")[0]:
+        return [Path(given)]
+    return [base / name for base in bases(environ)]
+
+
 def _first_free(directory: Path) -> Path:
     for number in count(1):
         candidate = directory if number == 1 else directory.with_name(f"{directory.name}.{number}")
