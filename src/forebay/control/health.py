@@ -274,4 +274,4 @@ class Health:
 def _pools_of(state: object) -> Mapping[str, Any]:
     if not isinstance(state, dict) or state.get("version") != VERSION or not isinstance(state.get("pools"), dict):
         raise ValueError("it is of another version")
-    return state["pools"]
+    return dict(state["pools"])

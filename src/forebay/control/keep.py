@@ -5,11 +5,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from forebay.errors import ForebayError
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _log = logging.getLogger("forebay.control")
 
@@ -43,7 +44,7 @@ class Kept:
             hint = "make room there, or let this user write there"
             raise ForebayError(f"{path} cannot be written ({error.strerror})", hint=hint) from error
 
-    def read(self, name: str, parse: Callable[[bytes], Any], nothing: T) -> T:
+    def read(self, name: str, parse: Callable[[bytes], T], nothing: U) -> T | U:
         """What the file holds; `nothing` where there is none, and, with one line in the log, where `parse` raises ValueError, TypeError or
         KeyError: it was cut short, or another version wrote it.
         """
@@ -51,7 +52,7 @@ class Kept:
             return nothing
         path = self._directory / name
         try:
-            value: T = parse(path.read_bytes())
+            value = parse(path.read_bytes())
         except FileNotFoundError:
             return nothing
         except (OSError, ValueError, TypeError, KeyError) as error:

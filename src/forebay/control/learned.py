@@ -20,13 +20,12 @@ def save(health: Health, kept: Kept) -> None:
 
 def load(health: Health, kept: Kept, wall: float) -> None:
     """Go on from what is kept there; a file that is cut short, of another version or too old is ignored. `wall` is the wall clock now."""
-    state, at = kept.read(FILE, _parse, (None, 0.0))
-    if state is not None:
+    found = kept.read(FILE, _parse, None)
+    if found is not None:
+        state, at = found
         health.restore(state, wall - at)
 
 
 def _parse(text: bytes) -> tuple[dict[str, Any], float]:
     state = json.loads(text)
-    if not isinstance(state, dict):
-        raise TypeError("it is no table")
     return state, float(state["at"])

@@ -130,7 +130,7 @@ class Watched:
         self.due = decision.due
         return decision.verdicts
 
-    def restore(self, learned: object, age: float, now: float) -> None:
+    def restore(self, learned: Mapping[str, Any], age: float, now: float) -> None:
         """Go on from what was learned. Raises ValueError for what is no such thing."""
         self.health.restore(learned, age, now)
         self.due = -inf
