@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 AllDown = Literal["try_all", "fail_fast", "last_healthy", "pool", "respond"]
 
@@ -30,11 +30,14 @@ class MinHealthy:
         return str(self.count) if self.count is not None else f"{(Decimal(repr(self.share or 0.0)) * 100).normalize():f}%"
 
 
+ONE: Final = MinHealthy(count=1)
+
+
 @dataclass(frozen=True, slots=True)
 class TierRules:
     """When the next tier takes over, when a higher one takes back (`hold_down` in seconds), and what is done when nobody may serve."""
 
-    min_healthy: MinHealthy = MinHealthy(count=1)
+    min_healthy: MinHealthy = ONE
     automatic: bool = True
     hold_down: float = 10.0
     when_all_down: AllDown = "try_all"
