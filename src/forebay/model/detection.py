@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forebay.types import Malformed
 
+Times = NDArray[np.float64]
 Fault = Literal["crash", "freeze", "slow"]
 FAULTS: Final[tuple[Fault, ...]] = ("crash", "freeze", "slow")
 """Its process dies and its port refuses; it accepts and never answers, as a stopped process; it takes SLOWER times as long."""
@@ -49,9 +51,9 @@ class Exposure:
     """What one endpoint is exposed to, and what its pool does about it. Times in seconds; None is: not at all.
 
     `rate` and `total` (requests a second, to it and to the pool), `latency` (of an answer), `consecutive` (failures in a row that take it
-    out), `attempts` (in all), `budget` (repetitions per request), `racing` (after which a second attempt is begun and no new request goes
-    there), `patience` (after which a silent one is given up), `compared` (answers after which it is compared with its peers), `probing`,
-    and `others` (whether another endpoint can take over).
+    out), `attempts` (in all), `budget` (repetitions per request), `racing` (after which a second attempt is begun; after `doubts` of these
+    in a row without a word from the endpoint no new request goes there), `patience` (after which a silent one is given up), `compared`
+    (answers after which it is compared with its peers), `probing`, and `others` (whether another endpoint can take over).
 
     Raises Malformed for a rate or a latency that is not above 0.
     """
@@ -63,6 +65,7 @@ class Exposure:
     attempts: int = 3
     budget: float = 0.2
     racing: float | None = None
+    doubts: int = 3
     patience: float | None = 60.0
     compared: int | None = 10
     probing: Probing | None = None
@@ -116,14 +119,14 @@ def cost(fault: Fault, pool: Exposure) -> Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """A random time: the probability that it is longer than t, its mean, and its worst case."""
+    """A random time: the probability that it is longer than each of some times, its mean, and its worst case."""
 
-    longer: Callable[[float], float]
+    longer: Callable[[Times], Times]
     mean: float
     worst: float
 
 
-_NEVER: Final = _Wait(lambda _: 1.0, math.inf, math.inf)
+_NEVER: Final = _Wait(np.ones_like, math.inf, math.inf)
 
 
 def kth_request(k: int, rate: float, before: float) -> _Wait:
@@ -138,17 +141,13 @@ def kth_request(k: int, rate: float, before: float) -> _Wait:
 def _answers(fault: Fault, pool: Exposure) -> _Wait:
     if fault == "crash":
         return kth_request(pool.consecutive, pool.rate, pool.latency)
-    # The first request that meets it is looked at once it has taken too long, any further one after it.
     if fault == "freeze":
+        # Each request that meets it is looked at once it has taken too long: the last of so many decides.
         if pool.racing is not None:
-            return _later(kth_request(1, pool.rate, 0.0), pool.racing - pool.latency)
+            return _later(kth_request(pool.doubts, pool.rate, 0.0), pool.racing - pool.latency)
         return _NEVER if pool.patience is None else _later(kth_request(pool.consecutive, pool.rate, 0.0), pool.patience - pool.latency)
-    slow = SLOWER * pool.latency
-    raced = _NEVER
-    if pool.racing is not None and slow > pool.racing:
-        raced = _later(kth_request(1, pool.rate, 0.0), pool.racing)
-    compared = _NEVER if pool.compared is None else _later(kth_request(pool.compared, pool.rate, 0.0), slow)
-    return raced if raced.mean <= compared.mean else compared
+    # It still answers: only beside its peers it is seen to be slow.
+    return _NEVER if pool.compared is None else _later(kth_request(pool.compared, pool.rate, 0.0), SLOWER * pool.latency)
 
 
 def _probes(fault: Fault, pool: Exposure) -> _Wait:
@@ -159,7 +158,7 @@ def _probes(fault: Fault, pool: Exposure) -> _Wait:
     certain = (probing.fall - 1) * probing.interval + answered
     # The first of them comes at any moment of an interval.
     return _Wait(
-        lambda t: min(1.0, max(0.0, 1 - (t - certain) / probing.interval)),
+        lambda t: np.clip(1 - (t - certain) / probing.interval, 0.0, 1.0),
         certain + probing.interval / 2,
         probing.fall * probing.interval * (1 + JITTER) + answered,
     )
@@ -168,7 +167,7 @@ def _probes(fault: Fault, pool: Exposure) -> _Wait:
 def _later(wait: _Wait, seconds: float) -> _Wait:
     """The same, so many seconds later; a limit shorter than the answers themselves is met at once."""
     more = max(0.0, seconds)
-    return _Wait(lambda t: wait.longer(t - more) if t >= more else 1.0, wait.mean + more, wait.worst + more)
+    return _Wait(lambda t: np.where(t >= more, wait.longer(np.maximum(t - more, 0.0)), 1.0), wait.mean + more, wait.worst + more)
 
 
 def _mean_of_first(one: _Wait, other: _Wait) -> float:
@@ -176,7 +175,7 @@ def _mean_of_first(one: _Wait, other: _Wait) -> float:
     if math.isinf(one.mean) or math.isinf(other.mean):
         return min(one.mean, other.mean)
     moments = np.linspace(0.0, min(one.worst, other.worst) * 1.5 + 1e-9, _GRID)
-    return float(np.trapezoid([one.longer(float(t)) * other.longer(float(t)) for t in moments], moments))
+    return float(np.trapezoid(one.longer(moments) * other.longer(moments), moments))
 
 
 def _lost_repeatable(fault: Fault, pool: Exposure, seconds: Figure, sent: Figure) -> Figure:
@@ -229,13 +228,12 @@ def _exactly(count: int, mean: float) -> float:
     return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
 
 
-def _fewer(count: int, mean: float) -> float:
-    """P(N < count) of a Poisson number."""
-    if mean == 0:
-        return float(count > 0)
+def _fewer(count: int, means: Times) -> Times:
+    """P(N < count) of Poisson numbers with these means, shape (n,)."""
     each = np.arange(count)
     factorials = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, count)))))
-    return min(1.0, float(np.exp(each * math.log(mean) - mean - factorials).sum()))
+    positive = np.maximum(means, np.finfo(float).tiny)[:, np.newaxis]
+    return np.asarray(np.minimum(1.0, np.exp(each * np.log(positive) - positive - factorials).sum(axis=1)), dtype=np.float64)
 
 
 def _surely(count: int) -> float:
@@ -243,7 +241,7 @@ def _surely(count: int) -> float:
     low, high = 0.0, 10.0 * count + 20.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if _fewer(count, middle) <= 1 - SURE else (middle, high)
+        low, high = (low, middle) if _fewer(count, np.array([middle]))[0] <= 1 - SURE else (middle, high)
     return high
 
 

@@ -13,6 +13,8 @@ from forebay.model import FAULTS, Exposure, Probing, cost, share_each_takes
 
 LEARNED: Final = 5.0
 """What nearly all answers need, as a multiple of the mean: the 0.99 quantile of exponential times is 4.6 of it."""
+SHORTEST: Final = 0.02
+"""The engine learns no shorter limit."""
 
 
 def costs(gateway: GatewayConfig, rate: float, latency: float) -> list[dict[str, Any]]:
@@ -50,7 +52,7 @@ def exposure(gateway: GatewayConfig, name: str, rate: float, latency: float) -> 
         consecutive=pool.ejection.consecutive,
         attempts=pool.retry.attempts,
         budget=pool.retry.budget,
-        racing=(LEARNED * latency if timeout == "learned" else float(timeout)) if races else None,
+        racing=(max(SHORTEST, LEARNED * latency) if timeout == "learned" else float(timeout)) if races else None,
         patience=_patience(gateway, name),
         compared=pool.ejection.min_requests if len(serving) > 1 else None,
         probing=None if health is None else Probing(interval=health.interval, timeout=health.probe_timeout, fall=health.fall),
