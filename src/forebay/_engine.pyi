@@ -96,8 +96,8 @@ class Engine:
         An event is `{"number", "age", "pool", "endpoint", "kind", "cause"}` (a `tier` also has `from` and `to`); its kind is one of `reflex
         recovered trial_started trial_passed trial_failed draining tier all_down all_up retry_budget`; its cause is a name of `causes()`,
         `server_error`, `slow`, `connection_close` or `retry_after`. Endpoints are those that changed: `requests answers errors failures`
-        counted over their lives, `latency` the sum of all answers' seconds, `inflight`, `passed_over` (seconds left, or 0), `trial` and `idle_limit`
-        (seconds, or null).
+        counted over their lives, `latency` the sum of all answers' seconds, `log_latency` that of their natural logarithms, `inflight`,
+        `passed_over` (seconds left, or 0), `trial` and `idle_limit` (seconds, or null).
         """
     def wait(self, seconds: float) -> bool:
         """Wait, at most that long, for an event, the outcome of a probe, or a `nudge`; whether one of these came."""

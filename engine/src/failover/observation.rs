@@ -47,6 +47,8 @@ pub struct EndpointObservation {
     pub failures: u64,
     /// Seconds from pick to head, over all answers.
     pub latency: f64,
+    /// The sum of ln(seconds) from pick to head, over all answers: that of a few slow ones hardly moves it.
+    pub log_latency: f64,
     /// Exchanges on it now.
     pub inflight: u32,
     /// Seconds for which it is still passed over, or 0.
@@ -95,6 +97,7 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> Option<EndpointObservation> {
         errors: state.responses.snapshot().server_error,
         failures,
         latency: state.latency.sum().as_secs_f64(),
+        log_latency: state.latency.sum_of_logarithms(),
         inflight: state.inflight().load(Ordering::Relaxed),
         passed_over: left as f64 / 1000.0,
         trial,
