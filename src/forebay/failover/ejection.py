@@ -48,7 +48,8 @@ def wilson(failed: float, total: float, deviations: float = SURE) -> tuple[float
     rate, square = failed / total, deviations * deviations
     middle = rate + square / (2 * total)
     spread = deviations * math.sqrt(rate * (1 - rate) / total + square / (4 * total * total))
-    return max(0.0, (middle - spread) / (1 + square / total)), min(1.0, (middle + spread) / (1 + square / total))
+    low, high = (middle - spread) / (1 + square / total), (middle + spread) / (1 + square / total)
+    return max(0.0, min(rate, low)), min(1.0, max(rate, high))
 
 
 class History:
@@ -167,7 +168,9 @@ class Peers:
 
     def _others(self, endpoint: str, then: float) -> tuple[float, float]:
         whole, own = self._all.since(then), self._series[endpoint].history.since(then)
-        return max(0.0, whole[0] - own[0]), max(0.0, whole[1] - own[1])
+        # The two are cut at slices of their own, so that some answers may be on one side only.
+        answered = max(0.0, whole[0] - own[0])
+        return answered, min(answered, max(0.0, whole[1] - own[1]))
 
     def _errors(self, endpoint: str, answered: float, failed: float, now: float) -> Finding | None:
         series = self._series[endpoint]

@@ -83,6 +83,7 @@ class PoolHealth:
         answers, errors, failures = counts.answers - old.answers, counts.errors - old.errors, counts.failures - old.failures
         if answers + failures <= 0:
             return
+        errors = min(errors, answers)  # the engine's threads count one after the other
         known.evidence.live(answers - errors, errors + failures, at)
         peers = self._roster.peers(known.member.tier)
         peers.add(endpoint, answers + failures, errors + failures, counts.log_latency - old.log_latency, at)
