@@ -337,7 +337,7 @@ def test_a_file_and_python_declare_the_same_gateway(tmp_path: Path) -> None:
 
 def test_the_public_names_are_complete() -> None:
     schema = {"Endpoint", "HeaderEdits", "Limits", "Listener", "Match", "Pool", "Queue", "Redirect", "Respond", "Retry", "Route"}
-    schema |= {"Affinity", "LoadReport", "Ejection", "Failover", "Health", "Hedge", "SlowStart", "WhenAllDown"}
+    schema |= {"Affinity", "Discovery", "LoadReport", "Ejection", "Failover", "Health", "Hedge", "SlowStart", "WhenAllDown"}
     errors = {"ConfigError", "ControlError", "Fault", "ForebayError", "ForkError", "ListenError", "NoEndpoint"}
     running = {"Balancer", "Gateway", "Running", "RunningPool", "Statistics", "PoolStatistics", "EndpointStatistics", "Histogram"}
     policies = {"balance", "endpoint"}

@@ -10,6 +10,7 @@ from forebay.balance import endpoint
 from forebay.balancer import Balancer
 from forebay.config.schema import (
     Affinity,
+    Discovery,
     Ejection,
     Endpoint,
     Failover,
@@ -39,6 +40,7 @@ __all__ = [
     "Balancer",
     "ConfigError",
     "ControlError",
+    "Discovery",
     "Ejection",
     "Endpoint",
     "EndpointStatistics",

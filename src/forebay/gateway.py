@@ -269,6 +269,7 @@ class Running:
             loop.unresolved(),
             health.standing(),
             runtime.events.counts,
+            loop.discovery(),
         )
         return status.document(about, self.statistics())
 

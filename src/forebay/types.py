@@ -220,6 +220,11 @@ class Address:
         except ValueError:
             return None
 
+    @property
+    def is_name(self) -> bool:
+        """Whether the host is a name, which has to be looked up."""
+        return self.kind == "tcp" and bool(self.host) and self.ip is None
+
     def __str__(self) -> str:
         if self.kind == "unix":
             return f"unix:{self.path}"

@@ -76,6 +76,7 @@ POOLS = st.fixed_dictionaries(
         "connect_timeout": DURATIONS,
         "max_connections": COUNTS,
         "max_inflight": COUNTS,
+        "discovery": table(min_ttl=st.just("500ms"), max_ttl=st.just("2m"), empty_grace=DURATIONS, nameservers=st.just(["10.0.0.53"])),
         "queue": table(size=st.integers(0, 9), timeout=DURATIONS),
         "retry": table(
             attempts=st.integers(1, 9),

@@ -7,7 +7,7 @@ from forebay.balance.reference import signals
 from forebay.config.effective import FIXED, Row, effective
 from forebay.config.load import loads
 from forebay.config.schema import GatewayConfig, Limits, Pool, Queue, Retry, Route
-from forebay.control import resolve
+from forebay.control.discovery import holding
 from forebay.types import parse_duration
 
 ROOT = Path(__file__).parents[2]
@@ -76,8 +76,8 @@ def test_what_no_key_changes_is_what_the_engine_and_the_resolver_do() -> None:
         assert parse_duration(fixed[key]) == int(number) / (1 if unit == "secs" else 1000), key
     assert float(constant("balance/signals.rs", "STALE")) == signals.STALE
     assert fixed["load_report.believed"] == f"{signals.STALE:g}s"
-    assert fixed["names.refresh"] == f"{resolve.REFRESH:g}s"
-    assert fixed["names.retry"] == f"{1000 * resolve.FIRST_RETRY:g}ms, doubled up to {resolve.LONGEST_RETRY:g}s"
+    assert fixed["names.without_ttl"] == f"{holding.UNTIMED:g}s"
+    assert fixed["names.retry"] == f"{1000 * holding.FIRST_RETRY:g}ms, doubled up to {holding.LONGEST_RETRY:g}s"
     assert constant("h1/buffer.rs", "SIZES") == "[16 * 1024, 65483, 2 * 65483]"
     assert fixed["buffers.body"] == f"16KiB to {2 * 65483 / 1024:.1f}KiB"
 

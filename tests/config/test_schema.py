@@ -101,6 +101,15 @@ def test_the_defaults_are_those_of_the_design() -> None:
     }
     assert POOLS["app"].model_dump(mode="json", exclude={"endpoints"}) == {
         "balance": "shortest_expected_delay",
+        "discovery": {
+            "dns": None,
+            "srv": None,
+            "file": None,
+            "min_ttl": "1s",
+            "max_ttl": "60s",
+            "empty_grace": "60s",
+            "nameservers": [],
+        },
         "host": "client",
         "connect_timeout": "1s",
         "max_connections": "off",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from forebay import balance, endpoint
 from forebay.config.load import from_dict, load
 from forebay.config.schema import Endpoint, GatewayConfig, Limits, Listener, Pool, Route
-from forebay.config.snapshot import delta, names, seed, snapshot
+from forebay.config.snapshot import delta, seed, snapshot
+from forebay.config.sources import sources
 
 ROOT = Path(__file__).parents[2]
 SOURCE = (ROOT / "engine/src/snapshot.rs").read_text(encoding="utf-8")
@@ -94,7 +95,7 @@ def test_listening_on_all_takes_both_families() -> None:
 
 def test_only_names_need_to_be_resolved() -> None:
     pools = {"a": Pool(["a:1", "10.0.0.1:1", "unix:/x"]), "b": Pool(["a:1", "b:2", "[::1]:1"])}
-    assert names(config(pools=pools, routes=[Route(pool="a")])) == {"a:1", "b:2"}
+    assert sources(config(pools=pools, routes=[Route(pool="a")])).keys() == {"a:1", "b:2"}
 
 
 def test_a_name_is_an_endpoint_for_each_of_its_addresses() -> None:

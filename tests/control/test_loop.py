@@ -1,13 +1,15 @@
 """The loop publishes what changed, once, and stays alive."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
+from typing import Any
 
 import pytest
 
-from forebay import ConfigError, ForebayError, Gateway, ListenError, Pool
+from forebay import ConfigError, Endpoint, Gateway, ListenError, Pool
 from forebay.config.schema import GatewayConfig
+from forebay.config.sources import Source
 from forebay.control.engine import BindError, Callables, EngineError
 from forebay.control.loop import Loop, encode
 from forebay.testing import FakeClock, FakeEngine
@@ -19,15 +21,22 @@ class Observer:
     def __init__(self) -> None:
         self.wanted: list[set[str]] = []
         self.addresses: dict[str, list[str]] = {}
+        self.endpoints: list[Endpoint] = []
         self.due = inf
         self.silent: set[str] = set()
         self.turned = threading.Event()
 
-    def want(self, names: set[str]) -> None:
-        self.wanted.append(names)
+    def want(self, sources: Mapping[str, Source]) -> None:
+        self.wanted.append(set(sources))
 
     def resolved(self) -> dict[str, list[str]]:
         return self.addresses
+
+    def lists(self) -> dict[str, list[Endpoint]]:
+        return {"srv:_http._tcp.app.example (pools.app)": self.endpoints}
+
+    def report(self) -> list[dict[str, Any]]:
+        return [{"source": name} for name in sorted(self.wanted[-1])]
 
     def errors(self) -> dict[str, str]:
         return {name: "not found" for name in self.wanted[-1] if name not in self.addresses}
@@ -88,6 +97,19 @@ def test_addresses_that_came_are_published_as_a_delta_of_their_pool_alone(house:
     assert house.engine.deltas[0]["number"] == 2
     assert list(house.engine.deltas[0]["pools"]) == ["app"]
     assert house.engine.deltas[0]["routes"] == []
+
+
+def test_endpoints_that_were_found_stand_behind_those_that_are_declared() -> None:
+    pool = Pool(["10.0.0.1:80"], discovery={"srv": "_http._tcp.app.example"})
+    house = House(Gateway(listen="127.0.0.1:0", pools={"app": pool}))
+    house.observer.endpoints = [Endpoint("10.0.0.9:81", weight=5)]
+    house.loop.turn()
+    assert [(each["target"], each["weight"]) for each in house.engine.snapshot["pools"]["app"]["endpoints"]] == [
+        ("10.0.0.1:80", 1),
+        ("10.0.0.9:81", 5),
+    ]
+    assert house.loop.discovery() == [{"source": "srv:_http._tcp.app.example (pools.app)"}]
+    house.engine.shutdown()
 
 
 def test_a_turn_that_observes_nothing_new_publishes_nothing(house: House) -> None:
@@ -196,6 +218,3 @@ def test_the_thread_publishes_when_it_is_woken_and_ends_when_it_is_stopped(house
     house.loop.wake()
     assert published.wait(10)
     house.loop.stop()
-    with pytest.raises(ForebayError, match="has been stopped; start another one"):
-        house.loop.change(lambda config: config)
-    assert "forebay-control" not in {thread.name for thread in threading.enumerate()}

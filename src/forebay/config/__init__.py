@@ -5,6 +5,7 @@ from forebay.config.check import warnings
 from forebay.config.effective import Row, effective
 from forebay.config.load import from_dict, load, loads
 from forebay.config.schema import (
+    Discovery,
     Ejection,
     Endpoint,
     Failover,
@@ -24,9 +25,11 @@ from forebay.config.schema import (
     SlowStart,
     WhenAllDown,
 )
-from forebay.config.snapshot import delta, names, snapshot
+from forebay.config.snapshot import delta, snapshot
+from forebay.config.sources import sources
 
 __all__ = [
+    "Discovery",
     "Ejection",
     "Endpoint",
     "Failover",
@@ -53,7 +56,7 @@ __all__ = [
     "from_dict",
     "load",
     "loads",
-    "names",
     "snapshot",
+    "sources",
     "warnings",
 ]

@@ -16,6 +16,7 @@ from forebay.types import format_duration
 
 _GATEWAY: Final = ("threads", "access_log", "shutdown_grace", "trusted_proxies", "forwarded")
 _ROUTE: Final = ("timeout", "first_byte_timeout", "idempotency_key")
+_DISCOVERY: Final = ("min_ttl", "max_ttl", "empty_grace", "nameservers")
 _POOL: Final = ("balance", "connect_timeout", "max_connections", "max_inflight")
 _HEALTH: Final = ("type", "path", "interval", "down_interval", "timeout", "fall", "rise", "fresh")
 
@@ -27,15 +28,16 @@ FIXED: Final = (
     ("reflex.passed_over", "1s"),
     ("kept_connections.idle", "60s"),
     ("kept_connections.most", "256 for each endpoint and thread"),
-    ("names.refresh", "30s"),
+    ("names.without_ttl", "30s"),
     ("names.retry", "500ms, doubled up to 30s"),
     ("refusal.linger", "2s"),
     ("accept.pause", "50ms"),
     ("buffers.body", "16KiB to 127.9KiB"),
 )
 """What no key changes: how long a server's word on its load is believed; after how many failures in a row an endpoint is passed over, and
-for how long; how long an idle connection to an endpoint is kept, and how many are; how often a name is looked up, and again after a
-failure; how long the rest of a refused request is taken in; how long accepting pauses at a limit; a body's buffer for each direction.
+for how long; how long an idle connection to an endpoint is kept, and how many are; how often a name that comes without a TTL is looked up,
+and any name again after a failure; how long the rest of a refused request is taken in; how long accepting pauses at a limit; a body's
+buffer for each direction.
 """
 
 
@@ -64,6 +66,7 @@ def _declared(config: GatewayConfig) -> Iterator[Row]:
             yield from rows.of(route, ("routes", index), _ROUTE, shown=("routes", route_id(index, route)) if route.name else None)
     for name, pool in config.pools.items():
         yield from rows.of(pool, ("pools", name), _POOL)
+        yield from rows.of(pool.discovery, ("pools", name, "discovery"), _DISCOVERY)
         yield from rows.of(pool.queue, ("pools", name, "queue"), ("size", "timeout"))
         yield from _failing(rows, name, pool)
         if pool.affinity is not None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from forebay.balance import DEFAULT
+from forebay.config.discovery import SOURCES, Discovery
 from forebay.config.failover import Ejection, Failover, Hedge, Retry, SlowStart, WhenAllDown
 from forebay.config.fields import (
     Balance,
@@ -125,8 +126,13 @@ class Pool(Table):
         ),
     )
     endpoints: tuple[Endpoint, ...] = Field(
-        description="Its servers: addresses, or tables with `address`, `weight`, `tier` and `id`. Turns follow their order."
+        (),
+        description=(
+            "Its servers: addresses, or tables with `address`, `weight`, `tier` and `id`. Turns follow their order. Required unless "
+            "`discovery` names a source."
+        ),
     )
+    discovery: Discovery = Field(Discovery(), description="Where endpoints come from beside that list, and how names are looked up.")
     host: HostSent = Field(
         "client",
         description=(
@@ -167,10 +173,12 @@ class Pool(Table):
     @classmethod
     def _faults(cls, written: Mapping[str, Any]) -> Iterable[Found]:
         endpoints = written.get("endpoints")
-        if not isinstance(endpoints, list | tuple):
-            return
-        if not endpoints:
-            yield ("endpoints",), "is empty", cls.example
+        if not _discovers(written.get("discovery")):
+            if endpoints is None:
+                yield ("endpoints",), "missing", cls.example
+            elif endpoints in ([], ()):
+                yield ("endpoints",), "is empty", cls.example
+        if not isinstance(endpoints, list | tuple) or not endpoints:
             return
         seen: dict[str, int] = {}
         for index, name in _identities(endpoints):
@@ -184,6 +192,11 @@ class Pool(Table):
         weights = [each.get("weight", 1) if isinstance(each, Mapping) else getattr(each, "weight", 1) for each in endpoints]
         if all(isinstance(weight, int | str) and weight in {0, "0"} for weight in weights):
             yield ("endpoints",), "every weight is 0, so that none takes a request", "give at least one a weight of 1"
+
+
+def _discovers(discovery: object) -> bool:
+    """Whether a `discovery` as it was written names a source."""
+    return any((discovery.get(kind) if isinstance(discovery, Mapping) else getattr(discovery, kind, None)) is not None for kind in SOURCES)
 
 
 def listed(endpoints: Iterable[object]) -> object:

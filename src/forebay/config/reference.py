@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from forebay.balance.catalogue import page as policies
+from forebay.config.discovery import Discovery
 from forebay.config.effective import FIXED
 from forebay.config.failover import Ejection, Failover, Hedge, Retry, SlowStart, WhenAllDown
 from forebay.config.fields import OneOrMany, Parsed
@@ -54,6 +55,7 @@ _TABLES: Final[tuple[tuple[str, type[Table]], ...]] = (
     ("respond = { ... }", Respond),
     ("[pools.NAME]", Pool),
     ("endpoints = [{ ... }]", Endpoint),
+    ("[pools.NAME.discovery]", Discovery),
     ("queue = { ... }", Queue),
     ("[pools.NAME.health]", Health),
     ("[pools.NAME.ejection]", Ejection),

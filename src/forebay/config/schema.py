@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, PrivateAttr
 
+from forebay.config.discovery import Discovery
 from forebay.config.failover import KIB, Ejection, Failover, Hedge, Retry, SlowStart, WhenAllDown
 from forebay.config.fields import (
     AdminAddress,
@@ -36,8 +37,8 @@ from forebay.config.words import GATEWAY_KEYS, Found, Path, path_text, place_of
 from forebay.types import Address, Malformed, suggest
 
 __all__ = [
-    "GATEWAY_KEYS", "Affinity", "Ejection", "Endpoint", "Failover", "GatewayConfig", "HeaderEdits", "Health", "Hedge", "Limits", "Listener",
-    "LoadReport", "Match", "Pool", "Queue", "Redirect", "Respond", "Retry", "Route", "SlowStart", "WhenAllDown",
+    "GATEWAY_KEYS", "Affinity", "Discovery", "Ejection", "Endpoint", "Failover", "GatewayConfig", "HeaderEdits", "Health", "Hedge",
+    "Limits", "Listener", "LoadReport", "Match", "Pool", "Queue", "Redirect", "Respond", "Retry", "Route", "SlowStart", "WhenAllDown",
 ]  # fmt: skip
 
 DEFAULT_LISTENER: Final = "default"

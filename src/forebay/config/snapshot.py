@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from forebay.config.discovery import key_of_name
 from forebay.config.failover import Retry
 from forebay.config.pools import Affinity, Endpoint, LoadReport, Pool
 from forebay.config.routes import HeaderEdits, Match, Route
@@ -18,7 +19,7 @@ from forebay.types import Address
 
 Json = dict[str, Any]
 Resolved = Mapping[str, Sequence[str]]
-"""The `ip:port`s that each declared `HOST:PORT` has at present."""
+"""The `ip:port`s that each name has at present, by its key; see `key_of_name`."""
 
 GATEWAY_NAME: Final = "forebay"
 """What the gateway calls itself in `Via` and `Proxy-Status`."""
@@ -48,10 +49,11 @@ def snapshot(config: GatewayConfig, number: int, resolved: Resolved, secret: byt
 
 def pool_spec(name: str, pool: Pool, resolved: Resolved, secret: bytes = b"") -> Json:
     """The `PoolSpec` of one pool."""
+    endpoints = _unique(each for endpoint in pool.endpoints for each in _endpoints(name, pool, endpoint, resolved))
     return {
         "policy": pool.balance.spec,
         "seed": seed(name),
-        "endpoints": _unique(each for endpoint in pool.endpoints for each in _endpoints(endpoint, resolved)),
+        "endpoints": endpoints or _unresolved(pool),
         "host": pool.host if pool.host in {"client", "endpoint"} else {"fixed": pool.host},
         "connect_timeout": pool.connect_timeout,
         "max_connections": pool.max_connections,
@@ -93,11 +95,6 @@ def delta(old: Json, new: Json) -> Json:
     }
 
 
-def names(config: GatewayConfig) -> set[str]:
-    """The `HOST:PORT`s of all endpoints whose host is a name, to be resolved."""
-    return {str(endpoint.address) for pool in config.pools.values() for endpoint in pool.endpoints if _is_name(endpoint.address)}
-
-
 def needs_secret(config: GatewayConfig) -> bool:
     """Whether some pool's affinity declares no secret of its own."""
     return any(pool.affinity is not None and pool.affinity.secret is None for pool in config.pools.values())
@@ -113,10 +110,6 @@ def seed(pool: str) -> int:
     gateway and in every version.
     """
     return int.from_bytes(hashlib.sha256(pool.encode()).digest()[:8])
-
-
-def _is_name(address: Address) -> bool:
-    return address.kind == "tcp" and address.ip is None
 
 
 def _limits(limits: Limits) -> Json:
@@ -172,14 +165,22 @@ def _edits(edits: HeaderEdits) -> Json:
     return {"set": [list(each) for each in edits.set.items()], "remove": list(edits.remove)}
 
 
-def _endpoints(endpoint: Endpoint, resolved: Resolved) -> Iterator[Json]:
+def _endpoints(pool: str, declared: Pool, endpoint: Endpoint, resolved: Resolved) -> Iterator[Json]:
     address = str(endpoint.address)
-    targets: Sequence[str | None] = resolved.get(address, ()) if _is_name(endpoint.address) else (address,)
+    targets: Sequence[str | None] = (address,)
+    if endpoint.address.is_name:
+        targets = resolved.get(key_of_name(pool, endpoint.address, declared.discovery), ())
     tier = {"tier": endpoint.tier} if endpoint.tier else {}
     for target in targets or (None,):
         # A declared id is one endpoint's; several addresses of one name share it with their address behind.
         shared = f"{endpoint.id}@{target}" if endpoint.id and len(targets) > 1 else endpoint.id
         yield {"id": shared or target or address, "address": address, "target": target, "weight": endpoint.weight, **tier}
+
+
+def _unresolved(pool: Pool) -> list[Json]:
+    """In the place of endpoints that are not found yet, so that status and answers say what is missing."""
+    source = pool.discovery.srv or pool.discovery.file
+    return [] if source is None else [{"id": source, "address": source, "target": None, "weight": 1}]
 
 
 def _unique(endpoints: Iterable[Json]) -> list[Json]:

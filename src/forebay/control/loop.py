@@ -10,8 +10,9 @@ from functools import cache
 from math import inf
 from typing import Any, Protocol
 
-from forebay.config.schema import GatewayConfig
-from forebay.config.snapshot import delta, names, needs_secret, snapshot
+from forebay.config.schema import Endpoint, GatewayConfig
+from forebay.config.snapshot import delta, needs_secret, snapshot
+from forebay.config.sources import Source, collected, expanded, sources
 from forebay.control.callables import callables
 from forebay.control.engine import Callables, Engine, refusals
 from forebay.control.overlays import NONE, Overlays
@@ -31,19 +32,25 @@ _PATIENCE = 2.0
 
 
 class Observer(Protocol):
-    """Where the addresses of names come from; see `Resolver`."""
+    """Where endpoints and the addresses of names come from; see `Discovery`."""
 
-    def want(self, names: set[str]) -> None:
-        """Look after these names from now on."""
+    def want(self, sources: Mapping[str, Source]) -> None:
+        """Look after these from now on."""
 
     def resolved(self) -> Mapping[str, Sequence[str]]:
-        """The addresses of each name."""
+        """The addresses of each name, by its key."""
+
+    def lists(self) -> Mapping[str, Sequence[Endpoint]]:
+        """The endpoints of each service and file, likewise."""
 
     def errors(self) -> Mapping[str, str]:
-        """Why a name has no fresh answer."""
+        """Why something has no fresh answer."""
+
+    def report(self) -> list[dict[str, Any]]:
+        """How good each is, for the status."""
 
     def pending(self) -> AbstractSet[str]:
-        """The names that nothing at all is known of yet."""
+        """What nothing at all is known of yet, by key."""
 
     def turn(self, now: float) -> float:
         """Take in what is new; returns when there will be more to do."""
@@ -63,7 +70,7 @@ class Loop:
         self, config: GatewayConfig, observer: Observer, clock: Clock, secret: Callable[[], bytes] = fresh, overlays: Overlays = NONE
     ) -> None:
         self.callables = callables(config)
-        observer.want(names(config))
+        observer.want(sources(config))
         self._observer = observer
         self._secret = cache(secret)
         self.desired = Desired(config, overlays=overlays)
@@ -72,7 +79,7 @@ class Loop:
         self._engine: Engine | None = None
         self._lock = threading.Condition(threading.RLock())
         self._wake = threading.Event()
-        self._awaited: list[set[str]] = []
+        self._awaited: list[Mapping[str, Source]] = []
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -101,7 +108,7 @@ class Loop:
     def change(self, change: Change) -> int:
         """Change what is desired and publish it; returns the number of the snapshot that serves it.
 
-        Names that are new are looked up first, for two seconds at most, so that a pool is not left without addresses meanwhile.
+        What is new to be looked up is looked up first, for two seconds at most, so that a pool is not left without addresses meanwhile.
         `change` may be called more than once.
 
         Raises:
@@ -111,7 +118,7 @@ class Loop:
         # Modules are imported here, where only the caller waits for them.
         callables(change(self.desired.config))
         with self._lock:
-            wanted = names(change(self.desired.config))
+            wanted = sources(change(self.desired.config))
             self._awaited.append(wanted)
             try:
                 self._await(wanted)
@@ -152,23 +159,30 @@ class Loop:
         return max(0.0, due - now)
 
     def unresolved(self) -> dict[str, str]:
-        """For each name without an answer to its last look-up: why."""
+        """For each name, service and file without a good last answer: why."""
         with self._lock:
             return dict(self._observer.errors())
 
-    def _look_after(self) -> None:
-        self._observer.want(names(self.desired.config).union(*self._awaited))
+    def discovery(self) -> list[dict[str, Any]]:
+        """What is looked up, and how good it is; for the status."""
+        with self._lock:
+            return self._observer.report()
 
-    def _await(self, wanted: set[str]) -> None:
-        if self._thread is None or wanted <= names(self.desired.config):
+    def _look_after(self) -> None:
+        every = (*self._awaited, sources(self.desired.config))
+        self._observer.want(collected(source for each in every for source in each.values()))
+
+    def _await(self, wanted: Mapping[str, Source]) -> None:
+        if self._thread is None or wanted.keys() <= sources(self.desired.config).keys():
             return
         self._look_after()
         self.wake()
-        self._lock.wait_for(lambda: self._stopping or not wanted & self._observer.pending(), _PATIENCE)
+        self._lock.wait_for(lambda: self._stopping or not wanted.keys() & self._observer.pending(), _PATIENCE)
 
     def _snapshot(self, config: GatewayConfig, number: int) -> Effective:
         secret = self._secret() if needs_secret(config) else b""
-        return Effective(snapshot(config, number, self._observer.resolved(), secret))
+        found = expanded(config, self._observer.lists())
+        return Effective(snapshot(found, number, self._observer.resolved(), secret))
 
     def _publish(self, config: GatewayConfig, functions: Callables) -> None:
         new = self._snapshot(config, self.effective.number + 1)

@@ -9,6 +9,7 @@ from math import inf
 
 from forebay.config.schema import GatewayConfig
 from forebay.control import learned
+from forebay.control.discovery import Discovery, Memory
 from forebay.control.engine import EngineFactory, NativeEngine, refusals
 from forebay.control.events import Events
 from forebay.control.files import raise_limit
@@ -17,7 +18,6 @@ from forebay.control.keep import Kept
 from forebay.control.loop import Clock, Loop, encode
 from forebay.control.operator import Operator
 from forebay.control.overlays import load, save
-from forebay.control.resolve import Resolver
 from forebay.control.secret import fresh
 from forebay.control.threads import count
 from forebay.control.workers import Workers
@@ -25,7 +25,7 @@ from forebay.errors import ForebayError
 
 _log = logging.getLogger("forebay.control")
 
-_LOOKUPS_AT_ONCE = 4
+_LOOKUPS_AT_ONCE = 16
 _SLICE = 0.05  # seconds of native waiting between two looks at the deadline, which a signal may have moved
 
 
@@ -51,7 +51,8 @@ class Runtime:
         self._clock = clock
         self._workers = Workers("forebay-lookup", _LOOKUPS_AT_ONCE)
         self._kept = kept = kept or Kept(None)
-        self.loop = Loop(config, Resolver(self._workers.submit, self._wake), clock, secret, load(kept, time.time()))
+        self.discovery = Discovery(self._workers.submit, self._wake, clock, memory=Memory(kept))
+        self.loop = Loop(config, self.discovery, clock, secret, load(kept, time.time()))
         with refusals():
             snapshot = encode(self.loop.effective.snapshot)
             self.engine = engine_factory(snapshot, self.threads, config.access_log, self.log_format, self.loop.callables)
@@ -97,6 +98,7 @@ class Runtime:
                 self.health.stop()
                 self._keep()
             self._workers.stop()
+            self.discovery.stop()
             self.engine.stop_accepting()
             while (left := self.deadline - self._clock()) > 0 and self.engine.wait_idle(min(left, _SLICE)):
                 pass

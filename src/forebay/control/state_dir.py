@@ -15,7 +15,7 @@ from forebay.errors import ListenError
 
 SOCKET = "control.sock"
 SECRET = "affinity.secret"  # noqa: S105 - the name of the file that holds it
-KEPT = ("overlays.json", "learned.json")
+KEPT = ("overlays.json", "discovery.json", "learned.json")
 """Files that outlive a gateway which has a name; see `forebay.control.keep`."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid

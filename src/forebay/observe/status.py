@@ -1,6 +1,6 @@
 """The document at `/status`, which `forebay status` prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ class About:
     """What control makes of each pool."""
     events: Mapping[str, int] = field(default_factory=dict)
     """How many there were of each kind."""
+    discovery: Sequence[Mapping[str, Any]] = ()
+    """What is looked up, and how good it is."""
 
 
 def document(about: About, statistics: Statistics) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def document(about: About, statistics: Statistics) -> dict[str, Any]:
         "responses": dict(statistics.responses),
         "causes": dict(statistics.causes),
         "events": dict(about.events),
+        "discovery": [dict(each) for each in about.discovery],
         "pools": {name: _pool(pool, about, about.standing.get(name, PoolStanding())) for name, pool in statistics.pools.items()},
     }
 
