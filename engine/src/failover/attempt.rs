@@ -191,13 +191,13 @@ impl<T: Transport> Attempts<'_, '_, T> {
     #[cold]
     fn look<F: Front>(&self, front: &F, course: &mut Course<'_, '_>, endpoint: &Endpoint, wait: &mut Wait, look: Look) -> Option<Halt> {
         match look {
-            Look::Hedge => self.join(front, course, Why::Hedge, None),
+            Look::Hedge => self.join(front, course, endpoint, (Why::Hedge, None)),
             Look::Late(limit) => {
                 let doubt = self.examine(Doubt::new(&endpoint.state, limit.as_millis() as u64), endpoint);
                 let sent = self.thread.shared().millis(wait.sent());
                 // A second endpoint that works and takes as long says that it is the work that takes long.
                 if !(course.racing && endpoint.state.evidence.heard() >= sent)
-                    && let Some(halt) = self.join(front, course, Why::Race, doubt)
+                    && let Some(halt) = self.join(front, course, endpoint, (Why::Race, doubt))
                 {
                     return Some(halt);
                 }
@@ -224,8 +224,14 @@ impl<T: Transport> Attempts<'_, '_, T> {
     }
 
     /// Has another attempt made beside this one, where that may be.
-    fn join<F: Front>(&self, front: &F, course: &mut Course<'_, '_>, why: Why, doubt: Option<(Instant, Doubt)>) -> Option<Halt> {
-        self.rival(front, course, why).map(|lease| Halt::Race(Rival { lease, why, doubt }))
+    fn join<F: Front>(
+        &self,
+        front: &F,
+        course: &mut Course<'_, '_>,
+        endpoint: &Endpoint,
+        (why, doubt): (Why, Option<(Instant, Doubt)>),
+    ) -> Option<Halt> {
+        self.rival(front, course, endpoint, why).map(|lease| Halt::Race(Rival { lease, why, doubt }))
     }
 
     /// Reads what the server answers, passing interim responses on; ready at the final head.

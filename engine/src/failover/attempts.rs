@@ -66,7 +66,7 @@ pub(super) struct Course<'c, 'j> {
     pub(super) journal: &'c mut Journal<'j>,
     pub(super) upload: Upload,
     pub(super) timer: Timer,
-    /// The endpoints that were asked, the one that is included.
+    /// The endpoints that were asked; not yet the one that is being, so that a request which goes well keeps no list.
     pub(super) tried: Vec<Arc<str>>,
     /// Whether the request may be sent again although it may have run.
     pub(super) repeatable: bool,
@@ -115,9 +115,11 @@ impl<T: Transport> Attempts<'_, '_, T> {
             };
             self.bury(&mut course, &mut rivals);
             match step {
+                Step::Ended(Ok(back)) if !self.is_unwanted(&back) => return Ok(self.win(course, rivals, entry, back)),
                 Step::Ended(Ok(back)) => {
-                    let again = if self.is_unwanted(&back) { self.ask_again(front, &mut course) } else { Err(None) };
-                    if again.is_err() && !(rivals.are_running() && self.is_unwanted(&back)) {
+                    course.tried.push(Arc::clone(&entry.lease.endpoint().id));
+                    let again = self.ask_again(front, &mut course);
+                    if again.is_err() && !rivals.are_running() {
                         return Ok(self.win(course, rivals, entry, back));
                     }
                     let runner = Runner::new(entry, back, &mut course.upload);
@@ -135,6 +137,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 }
                 Step::Ended(Err(Stop::Failed(failed))) => {
                     self.fail(&mut course, &entry, failed.cause);
+                    course.tried.push(Arc::clone(&entry.lease.endpoint().id));
                     drop(entry);
                     if self.repeat(front, &mut course, &failed).is_err() {
                         return Box::pin(self.without_another(front, course, rivals, failed.cause)).await;
@@ -174,7 +177,6 @@ impl<T: Transport> Attempts<'_, '_, T> {
         }
         endpoint.state.requests.fetch_add(1, Ordering::Relaxed);
         course.journal.begins(endpoint, course.why, begun);
-        course.tried.push(Arc::clone(&endpoint.id));
         Entry { lease, pins, begun }
     }
 

@@ -113,7 +113,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         let own = self.pool.connect_timeout();
         let Some((deadline, _)) = self.whole(course.journal) else { return own };
         let most = self.pool.endpoints.len().min(self.pool.spec.retry.attempts as usize);
-        let shares = (most + 1).saturating_sub(course.tried.len()).max(1);
+        let shares = most.saturating_sub(course.tried.len()).max(1);
         own.min(deadline.saturating_duration_since(Instant::now()) / shares as u32)
     }
 

@@ -177,6 +177,9 @@ impl<T: Transport> Attempts<'_, '_, T> {
 
     /// Takes in which of the earlier attempts have failed or were answered in vain.
     pub(super) fn bury(&self, course: &mut Course<'_, '_>, rivals: &mut Rivals<T::Back>) {
+        if rivals.fallen.is_empty() && rivals.unwanted.is_empty() {
+            return;
+        }
         for (entry, cause) in rivals.fallen.drain(..) {
             self.fail(course, &entry, cause);
         }

@@ -5,12 +5,14 @@
 //! idempotent, or the route says that an `Idempotency-Key` makes it so; and its connection ended before the first byte of an answer, or
 //! the answer has a status of `retry.statuses`. Each such attempt takes a token of the pool's bucket.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
 use super::attempts::{Attempts, Course};
 use super::budget::Flow;
+use crate::endpoint::Endpoint;
 use crate::exchange::{Front, Transport};
 use crate::pool::Lease;
 use crate::record::{Cause, NotRepeated, Origin, Why};
@@ -75,15 +77,19 @@ impl<T: Transport> Attempts<'_, '_, T> {
         Ok(())
     }
 
-    /// An endpoint for a second attempt beside one that takes long, where there may be one.
-    pub(super) fn rival<F: Front>(&self, front: &F, course: &mut Course<'_, '_>, why: Why) -> Option<Lease> {
+    /// An endpoint for a second attempt beside the one on `endpoint`, which takes long; where there may be one.
+    pub(super) fn rival<F: Front>(&self, front: &F, course: &mut Course<'_, '_>, endpoint: &Endpoint, why: Why) -> Option<Lease> {
         let upload = &course.upload;
         let may = course.repeatable && !self.upgrade && front.is_untouched() && upload.is_done() && upload.is_whole();
-        if !may || course.tried.len() >= self.pool.spec.retry.attempts as usize {
+        if !may || course.tried.len() + 1 >= self.pool.spec.retry.attempts as usize {
             return None;
         }
-        let lease = self.pick(&course.tried).ok()?;
-        self.affords(why).then_some(lease)
+        course.tried.push(Arc::clone(&endpoint.id));
+        let rival = self.pick(&course.tried).ok().filter(|_| self.affords(why));
+        if rival.is_none() {
+            course.tried.pop();
+        }
+        rival
     }
 
     /// Takes a token for one more attempt.
