@@ -2,13 +2,14 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from forebay import Gateway, Pool
+from forebay import Endpoint, Gateway, Pool
 from forebay.config.schema import GatewayConfig
+from forebay.config.sources import Source
 from forebay.control import learned
 from forebay.control.events import Events
 from forebay.control.health import Health
@@ -26,7 +27,19 @@ GOOD: list[Any] = [0.001, 200, None, None]
 class Nobody:
     """An observer of names that there are none of."""
 
-    def want(self, names: set[str]) -> None: ...
+    def __init__(self) -> None:
+        self.doubted: list[tuple[str, str]] = []
+
+    def want(self, sources: Mapping[str, Source]) -> None: ...
+
+    def lists(self) -> dict[str, list[Endpoint]]:
+        return {}
+
+    def report(self) -> list[dict[str, Any]]:
+        return []
+
+    def doubt(self, pool: str, endpoint: str) -> None:
+        self.doubted.append((pool, endpoint))
 
     def resolved(self) -> dict[str, list[str]]:
         return {}
@@ -50,7 +63,8 @@ class House:
         names = ["app", "other"][: len(declared)]
         routes = [{"pool": name, "match": {"path": f"/{name}/*"}} for name in names]
         config: GatewayConfig = Gateway(listen="127.0.0.1:0", pools=dict(zip(names, declared, strict=True)), routes=routes)
-        self.loop = Loop(config, Nobody(), self.clock, overlays=overlays)
+        self.observer = Nobody()
+        self.loop = Loop(config, self.observer, self.clock, overlays=overlays)
         self.answers: dict[str, list[Any] | None] = {}
         self.engine = FakeEngine(encode(self.loop.effective.snapshot), answers=lambda _pool, name: self.answers.get(name, GOOD))
         self.loop.serve(self.engine)
@@ -127,6 +141,17 @@ def test_the_engine_hears_which_observation_control_had_seen(house: House) -> No
     house.answers[ONE] = [0.001, None, "connect_refused", None]
     house.run(6.0)
     assert house.engine.stands[-1]["seen"] == 1
+
+
+def test_what_cannot_be_connected_to_has_its_name_looked_up_again(house: House) -> None:
+    house.engine.happen("app", ONE, "reflex", "connect_refused")
+    house.engine.happen("app", TWO, "reflex", "read_failed")
+    house.health.turn()
+    assert house.observer.doubted == [("app", ONE)]
+    house.answers[THREE] = [0.001, None, "connect_timeout", None]
+    house.run(3.0)
+    assert ("app", THREE) in house.observer.doubted
+    assert ("app", TWO) not in house.observer.doubted
 
 
 def test_a_reflex_is_shown_at_once_and_a_probe_goes_out_to_it(house: House) -> None:

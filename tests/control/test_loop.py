@@ -22,6 +22,7 @@ class Observer:
         self.wanted: list[set[str]] = []
         self.addresses: dict[str, list[str]] = {}
         self.endpoints: list[Endpoint] = []
+        self.doubted: list[tuple[str, str]] = []
         self.due = inf
         self.silent: set[str] = set()
         self.turned = threading.Event()
@@ -34,6 +35,9 @@ class Observer:
 
     def lists(self) -> dict[str, list[Endpoint]]:
         return {"srv:_http._tcp.app.example (pools.app)": self.endpoints}
+
+    def doubt(self, pool: str, endpoint: str) -> None:
+        self.doubted.append((pool, endpoint))
 
     def report(self) -> list[dict[str, Any]]:
         return [{"source": name} for name in sorted(self.wanted[-1])]

@@ -203,12 +203,18 @@ class Health:
             pool = self._pools.get(event["pool"])
             if pool is None:
                 continue
+            self._doubt(event["pool"], event["endpoint"], event["cause"])
             counts = observed["pools"].get(event["pool"], {}).get("endpoints", {}).get(event["endpoint"], {})
             if pool.happened(event, now, self._events, counts.get("passed_over") or None):
                 self._prober.hurry(event["pool"], event["endpoint"], now)
         for name, value in observed["pools"].items():
             if name in self._pools:
                 self._pools[name].observed(value, now)
+
+    def _doubt(self, pool: str, endpoint: str, cause: str | None) -> None:
+        """What cannot be connected to may have moved: its name is looked up again."""
+        if cause is not None and cause.startswith("connect_"):
+            self._loop.doubt(pool, endpoint)
 
     def _take_results(self, now: float) -> None:
         groups, pools = self._prober.groups, self._pools
@@ -219,6 +225,7 @@ class Health:
             if group is None or target is None or target.asked is None:
                 continue
             target.asked = None
+            self._doubt(name, endpoint, cause)
             fault = group.expected.fault(status, cause, body)
             target.results.append((now - age, seconds, status, fault))
             pools[name].probed(endpoint, status, fault, now - age)

@@ -49,6 +49,9 @@ class Observer(Protocol):
     def report(self) -> list[dict[str, Any]]:
         """How good each is, for the status."""
 
+    def doubt(self, pool: str, endpoint: str) -> None:
+        """An endpoint cannot be connected to: look up at once what it came from. From any thread."""
+
     def pending(self) -> AbstractSet[str]:
         """What nothing at all is known of yet, by key."""
 
@@ -157,6 +160,10 @@ class Loop:
                 due = min(due, now + _RETRY)
             self._lock.notify_all()
         return max(0.0, due - now)
+
+    def doubt(self, pool: str, endpoint: str) -> None:
+        """Have the name behind an endpoint looked up at once, for it cannot be connected to. Takes no lock."""
+        self._observer.doubt(pool, endpoint)
 
     def unresolved(self) -> dict[str, str]:
         """For each name, service and file without a good last answer: why."""

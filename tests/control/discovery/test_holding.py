@@ -14,6 +14,10 @@ GOOD = ("10.0.0.1:80", "10.0.0.2:80")
 Held = Holding[str]
 
 
+def in_force(holding: Held) -> tuple[str, ...]:
+    return tuple(holding.in_force)
+
+
 def held(*items: str, limits: Limits = LIMITS) -> Held:
     """Make one that was answered with these at time 0."""
     holding: Held = Holding(limits)
@@ -62,22 +66,22 @@ def test_an_empty_answer_is_believed_once_it_was_given_for_the_grace(
 def test_what_leaves_after_an_empty_answer_leaves_at_the_end_of_its_grace_and_not_before(answer: Nothing) -> None:
     holding = held()
     go_on(holding, answer, 89.9)  # asked again at 30, and the grace is a minute
-    assert holding.in_force == GOOD
+    assert in_force(holding) == GOOD
     assert holding.due == 90
     go_on(holding, answer, 90)
-    assert holding.in_force == GOOD  # the last second
+    assert in_force(holding) == GOOD  # the last second
     holding.leave(90 + LINGER)
-    assert holding.in_force == ()
+    assert in_force(holding) == ()
 
 
 def test_a_silence_within_the_grace_neither_ends_it_nor_lets_anything_leave() -> None:
     holding = held()
     holding.take(Nothing("NXDOMAIN"), 30)
     holding.take(Failed("timed out"), 95)
-    assert holding.in_force == GOOD
+    assert in_force(holding) == GOOD
     holding.take(Nothing("NXDOMAIN"), 96)
     holding.leave(97)
-    assert holding.in_force == ()
+    assert in_force(holding) == ()
 
 
 def test_a_good_answer_within_the_grace_ends_it() -> None:
@@ -105,10 +109,10 @@ def test_the_first_answer_being_none_makes_it_empty_at_once() -> None:
 def test_a_change_adds_the_new_a_second_before_the_old_leaves() -> None:
     holding = held("a")
     holding.take(Found(("b",), 30), 30)
-    assert holding.in_force == ("b", "a")
+    assert in_force(holding) == ("b", "a")
     assert holding.next == 30 + LINGER
     holding.leave(30 + LINGER)
-    assert holding.in_force == ("b",)
+    assert in_force(holding) == ("b",)
 
 
 def test_what_returns_while_it_leaves_stays() -> None:
@@ -116,18 +120,18 @@ def test_what_returns_while_it_leaves_stays() -> None:
     holding.take(Found(("b",), 1), 30)
     holding.take(Found(("a",), 1), 30.5)
     holding.leave(31.2)
-    assert holding.in_force == ("a", "b")
+    assert in_force(holding) == ("a", "b")
     holding.leave(31.5)
-    assert holding.in_force == ("a",)
+    assert in_force(holding) == ("a",)
 
 
 def test_nothing_leaves_while_what_came_instead_is_not_ready() -> None:
     holding = held("a")
     holding.take(Found(("b",), 30), 30)
     holding.leave(40, ready=False)
-    assert holding.in_force == ("b", "a")
+    assert in_force(holding) == ("b", "a")
     holding.leave(41)
-    assert holding.in_force == ("b",)
+    assert in_force(holding) == ("b",)
 
 
 FOUR = ("a", "b", "c", "d")
@@ -140,7 +144,7 @@ def test_less_than_half_at_once_is_held_and_what_is_new_in_it_serves() -> None:
     assert holding.error == "it names 1 where it named 4; that is believed after 60 s"
     holding.take(Found(("f",), 30), 60)
     holding.leave(61)
-    assert holding.in_force == ("f", *FOUR)
+    assert in_force(holding) == ("f", *FOUR)
 
 
 def test_less_than_half_is_believed_once_it_was_said_for_the_grace() -> None:
@@ -163,7 +167,8 @@ def test_without_a_grace_everything_is_believed_at_once() -> None:
     holding.take(Found(("a",), 30), 30)
     assert holding.items == ("a",)
     holding.take(Nothing("NXDOMAIN"), 60)
-    assert holding.items == ()
+    holding.leave(61)
+    assert in_force(holding) == ()
 
 
 @pytest.mark.parametrize(("ttl", "due"), [(0.0, 1), (5.0, 5), (86400.0, 60), (None, 30)], ids=str)
@@ -232,7 +237,7 @@ def test_whatever_is_answered_nothing_that_was_named_last_is_out_of_force_and_no
     said: list[tuple[Answer[str], float]],
 ) -> None:
     holding: Held = Holding(LIMITS)
-    now, before = 0.0, ()
+    now = 0.0
     for answer, later in said:
         now += later
         holding.leave(now)
