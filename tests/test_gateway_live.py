@@ -178,6 +178,7 @@ def test_a_name_without_an_address_is_503_and_serves_by_itself_once_it_has_one(
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
+    monkeypatch.setattr("forebay.control.discovery.dns.RESOLV_CONF", "/nowhere")  # then the system is asked at once
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     with gateway(f"app.example:{a.port}").start() as running, client(running) as connection:
         status, problem = get(connection)

@@ -131,6 +131,7 @@ def test_a_name_that_does_not_resolve_is_503_and_serves_alone_once_it_does(
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
+    monkeypatch.setattr("forebay.control.discovery.dns.RESOLV_CONF", "/nowhere")  # then the system is asked at once
     monkeypatch.setattr(socket, "getaddrinfo", answer)
     port = servers["uvicorn"].address.rpartition(":")[2]
     with gateway(f"app.test:{port}").start() as running, httpx.Client(base_url=running.url) as client:
