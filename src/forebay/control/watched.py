@@ -34,6 +34,7 @@ class Watched:
         self.tier = 0
         self.all_down = False
         self.due = -inf
+        self._latencies: dict[str, tuple[int, int, float, float]] = {}
         self._of: tuple[Pool, Mapping[str, Any]] | None = None
 
     def is_of(self, declared: Pool, spec: Mapping[str, Any]) -> bool:
@@ -46,6 +47,7 @@ class Watched:
         self.rules = pool_rules(declared)
         self.members = {each["id"]: Member(each.get("tier", 0), each["weight"], each["target"] is not None) for each in spec["endpoints"]}
         self.health.update(self.members, now, self.rules)
+        self._latencies = {name: counted for name, counted in self._latencies.items() if name in self.members}
         self.due = -inf
 
     def order(self, endpoint: str, overlay: Overlay | None, now: float, wall: float) -> None:
@@ -94,8 +96,19 @@ class Watched:
         """Take in the counts that have changed."""
         self.tier, self.all_down = value["tier"] if value["tier"] is not None else self.tier, value["all_down"]
         for name, counts in value["endpoints"].items():
-            self.health.observe(name, Counts(counts["answers"], counts["errors"], counts["failures"], counts["log_latency"]), now)
+            self.health.observe(name, self._counted(name, counts), now)
             self.due = -inf
+
+    def _counted(self, endpoint: str, counts: Mapping[str, Any]) -> Counts:
+        """What the rules count: latencies of good answers alone. The engine's are over all; their part goes by the number of answers."""
+        answers, errors, logarithms = counts["answers"], counts["errors"], counts["log_latency"]
+        before = self._latencies.get(endpoint, (0, 0, 0.0, 0.0))
+        if answers < before[0]:
+            before = (0, 0, 0.0, 0.0)  # the engine has begun anew
+        more, failed = answers - before[0], errors - before[1]
+        good = before[3] + ((logarithms - before[2]) * (more - failed) / more if more else 0.0)
+        self._latencies[endpoint] = (answers, errors, logarithms, good)
+        return Counts(answers, errors, counts["failures"], good)
 
     def probed(self, endpoint: str, status: int | None, fault: str | None, at: float) -> None:
         """Take in what a probe came to."""

@@ -2,7 +2,7 @@
 
 A POST has an effect, which is written to the file $EFFECTS before the work and again after it, by the id in the query; what is
 written stays when the server is killed. `/held?id=N` makes a file `held-N` in the working directory, and is answered when there is a
-`free-N` beside it.
+`free-N` beside it. `/health` is answered at once: with 503 while there is a file `unwell-NAME`.
 """
 
 import asyncio
@@ -38,9 +38,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         note("began", number)
     if scope["path"] == "/held":
         await held(number)
-    await asyncio.sleep(_WORK)
+    unwell = scope["path"] == "/health" and Path(f"unwell-{_NAME.decode()}").exists()
+    await asyncio.sleep(0 if scope["path"] == "/health" else _WORK)
     if scope["method"] == "POST":
         note("ended", number)
     headers = [(b"content-length", str(len(_NAME)).encode()), (b"x-server", _NAME)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": 503 if unwell else 200, "headers": headers})
     await send({"type": "http.response.body", "body": _NAME})
