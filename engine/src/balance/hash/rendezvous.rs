@@ -38,21 +38,38 @@ impl Rendezvous {
     }
 
     fn of_weighted(&self, key: u64, accepts: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut best = None;
+        let mut best: Option<(f64, u32)> = None;
         let mut most = 0.0;
         for member in &self.members {
-            let weight = f64::from(member.units);
-            // 52 bits and a half: never 0 or 1, and exact.
-            let u = ((mix64(key ^ member.hash) >> 12) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0);
-            // -ln(u) is at least 1 - u, so most bids are known to be too low without the logarithm.
-            if weight * (1.0 + 1e-9) < most * (1.0 - u) {
+            // -ln(u) is more than this, so most bids are known to be too low without the logarithm.
+            let gap = 1.0 - uniform(key, member);
+            if f64::from(member.units) * (1.0 + 1e-9) < most * gap * (1.0 + gap * (0.5 + gap * (1.0 / 3.0)))
+                || !accepts(member.index as usize)
+            {
                 continue;
             }
-            let (bid, index) = (-weight / log(u), member.index as usize);
-            if bid > most && accepts(index) {
-                (best, most) = (Some(index), bid);
-            }
+            best = higher(best, bid(key, member), member.index);
+            most = best.map_or(0.0, |(most, _)| most);
         }
-        best
+        best.map(|(_, index)| index as usize)
+    }
+}
+
+/// Uniform in (0, 1), from a key and an endpoint: 52 bits and a half, so that it is never 0 or 1.
+fn uniform(key: u64, member: &Member) -> f64 {
+    // The bits behind the exponent of 1 are a number from 1 to 2; it and the difference are exact.
+    const ONE: u64 = 1.0_f64.to_bits();
+    f64::from_bits(ONE | (mix64(key ^ member.hash) >> 12)) - (1.0 - f64::EPSILON / 2.0)
+}
+
+fn bid(key: u64, member: &Member) -> f64 {
+    -f64::from(member.units) / log(uniform(key, member))
+}
+
+/// The higher of two bids, the first in declared order of equals.
+fn higher(best: Option<(f64, u32)>, bid: f64, index: u32) -> Option<(f64, u32)> {
+    match best {
+        Some((most, first)) if most > bid || (most == bid && first <= index) => best,
+        _ => Some((bid, index)),
     }
 }
