@@ -10,6 +10,7 @@ from typing import Final
 
 from forebay.config.balance import policy_findings
 from forebay.config.cover import Covering
+from forebay.config.failing import failover_findings
 from forebay.config.patterns import literal_prefix
 from forebay.config.routes import Route
 from forebay.config.schema import GatewayConfig
@@ -18,12 +19,12 @@ from forebay.config.words import Found, path_text
 from forebay.errors import Fault
 from forebay.types import format_duration
 
-_FORWARDING_KEYS: Final = ("timeout", "first_byte_timeout", "strip_prefix", "rewrite", "request_headers")
+_FORWARDING_KEYS: Final = ("timeout", "first_byte_timeout", "idempotency_key", "strip_prefix", "rewrite", "request_headers")
 
 
 def warnings(config: GatewayConfig) -> list[Fault]:
     """Every finding of the linter, as faults of severity `warning`, in the order of their lines."""
-    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, _affinities, policy_findings, _trust)
+    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, _affinities, policy_findings, failover_findings, _trust)
     found = [each for rule in rules for each in rule(config)]
     origin = config.provenance
     faults = [Fault(message, path_text(path), origin.file, origin.line(path), hint, severity="warning") for path, message, hint in found]
@@ -93,7 +94,7 @@ def _edits(config: GatewayConfig) -> Iterator[Found]:
 
 
 def _pools(config: GatewayConfig) -> Iterator[Found]:
-    used = {route.pool for route in config.all_routes}
+    used = {route.pool for route in config.all_routes} | {pool.when_all_down.pool for pool in config.pools.values()}
     for name, pool in config.pools.items():
         if name not in used:
             yield ("pools", name), "no route leads to it", f'write [[routes]] and then pool = "{name}", or leave it out'
