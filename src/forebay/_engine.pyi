@@ -71,7 +71,8 @@ class Engine:
 
         `probe` is `{"kind": "http", "request", "timeout", "fresh", "body"}` or `{"kind": "tcp", "send", "expect_bytes", "timeout"}`. Text has
         one character (below 256) for each byte; `request` is a whole head, in which `{address}` stands for the endpoint's; `timeout` is in
-        seconds; `body` and `expect_bytes` are bytes of the answer wanted back, at most 65,536. Raises EngineError for anything else.
+        seconds; `body` bytes of the content are wanted back, at least `expect_bytes` must come, and 65,536 are handed back at most.
+        Raises EngineError for anything else.
         """
     def probed(self) -> bytes:
         """What probes came to since the last call, as JSON: `[[pool, endpoint, seconds, status, cause, body, age], ...]`.

@@ -45,7 +45,7 @@ pub enum ProbeSpec {
         /// Sent first, each character one byte.
         #[serde(default)]
         send: Option<String>,
-        /// Bytes that must come, at most 64 KiB; they are the body of the outcome.
+        /// Bytes that must come at least; what came with them, up to 64 KiB, is the body of the outcome.
         #[serde(default)]
         expect_bytes: usize,
         /// Seconds that all of it may take.

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
+use super::order::MOST;
 use super::outcome::Progress;
 use super::runner::{Bench, Job};
 use crate::h1::connection::Stream as _;
@@ -43,12 +44,11 @@ async fn ask(bench: &Bench, job: &Job, (send, expect): (&[u8], usize), target: &
     Ok(())
 }
 
-/// Reads so many bytes.
+/// Reads at least so many bytes.
 async fn receive(bench: &Bench, job: &Job, (socket, expect): (&mut Socket, usize), body: &mut Vec<u8>) -> Result<(), Cause> {
-    let mut limited = socket.take(expect as u64);
-    loop {
+    let mut limited = socket.take(MOST as u64);
+    while body.len() < expect {
         match limited.read_buf(body).await {
-            Ok(0) if limited.limit() == 0 => return Ok(()),
             Ok(0) if body.is_empty() => return Err(Cause::ClosedBeforeResponse),
             Ok(0) => return Err(Cause::ResponseTruncated),
             Ok(_) => bench.answered(&job.endpoint),
@@ -56,4 +56,5 @@ async fn receive(bench: &Bench, job: &Job, (socket, expect): (&mut Socket, usize
             Err(_) => return Err(Cause::ResponseTruncated),
         }
     }
+    Ok(())
 }
