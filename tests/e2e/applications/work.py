@@ -38,7 +38,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         note("began", number)
     if scope["path"] == "/held":
         await held(number)
-    unwell = scope["path"] == "/health" and Path(f"unwell-{_NAME.decode()}").exists()
+    unwell = scope["path"] == "/health" and await asyncio.to_thread(Path(f"unwell-{_NAME.decode()}").exists)
     await asyncio.sleep(0 if scope["path"] == "/health" else _WORK)
     if scope["method"] == "POST":
         note("ended", number)
