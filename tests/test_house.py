@@ -186,7 +186,7 @@ def test_a_function_has_at_most_sixty_lines() -> None:
 
 def test_the_folders_of_tests_are_named_like_the_rooms_they_test() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("test_*.py"))}
-    assert folders <= {*ORDER, "e2e", "protocol"}
+    assert folders <= {*ORDER, "chaos", "e2e", "protocol"}
 
 
 def test_the_order_of_the_architecture_is_the_order_that_is_tested() -> None:
