@@ -179,6 +179,14 @@ def test_the_request_is_what_was_declared(declared: Pool, parts: list[str]) -> N
     assert request.lower().count("host:") == 1
 
 
+@pytest.mark.parametrize(("expect", "least"), [([], 0), (["220 "], 4), (["~^220 "], 1)])
+def test_over_tcp_as_many_bytes_are_awaited_as_the_text_has(expect: list[str], least: int) -> None:
+    declared = Pool(["10.0.0.1:25"], health={"type": "tcp", "send": "EHLO", "expect": expect})
+    assert declared.health is not None
+    spec = probe_spec(declared, declared.health)
+    assert (spec["kind"], spec["send"], spec["expect_bytes"], spec["timeout"]) == ("tcp", "EHLO", least, 1.0)
+
+
 @pytest.mark.parametrize(
     ("rules", "answer", "fault"),
     [

@@ -55,8 +55,8 @@ class Health:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._workers = Workers("forebay-probe-command", _COMMANDS_AT_ONCE)
-        self._commands = Commands(self._workers.submit, lambda: engine.nudge())  # noqa: PLW0108
-        self._prober = Prober(lambda batch: engine.probe(batch), self._commands.run)  # noqa: PLW0108
+        self._commands = Commands(self._workers.submit, engine.nudge)
+        self._prober = Prober(engine.probe, self._commands.run)
         self._pools: dict[str, Watched] = {}
         self._snapshot: Mapping[str, Any] | None = None
         self._config: GatewayConfig | None = None
@@ -81,7 +81,7 @@ class Health:
 
     def refresh(self) -> None:
         """Have the engine know what is ordered and observed; it does when this returns."""
-        if not self._stopping.is_set() and hasattr(self._engine, "observe"):
+        if not self._stopping.is_set():
             self.turn()
 
     def fail_back(self, pool: str) -> bool:

@@ -178,7 +178,7 @@ def probe_spec(pool: Pool, health: HealthTable) -> Json:
     """What the engine is told of a probe; see `Engine.probe`."""
     looked_at = _TEXT_LOOKED_AT if health.text is not None else 0
     if health.type == "tcp":
-        return {"kind": "tcp", "send": health.send, "expect_bytes": int(bool(looked_at)), "timeout": health.probe_timeout}
+        return {"kind": "tcp", "send": health.send, "expect_bytes": _least(health.text), "timeout": health.probe_timeout}
     return {
         "kind": "http",
         "request": _request(pool, health),
@@ -186,6 +186,13 @@ def probe_spec(pool: Pool, health: HealthTable) -> Json:
         "fresh": health.fresh,
         "body": looked_at,
     }
+
+
+def _least(text: str | None) -> int:
+    """Bytes without which an answer cannot hold the text; what came with them is looked at too."""
+    if text is None:
+        return 0
+    return 1 if text.startswith("~") else len(text.encode("latin-1", "replace"))
 
 
 def _request(pool: Pool, health: HealthTable) -> str:

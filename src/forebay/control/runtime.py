@@ -71,9 +71,8 @@ class Runtime:
         with refusals():
             self.engine.start()
         self.loop.start()
-        if hasattr(self.engine, "stand"):
-            learned.load(self.health, self._kept, time.time())
-            self.health.start()
+        learned.load(self.health, self._kept, time.time())
+        self.health.start()
 
     def stop(self, grace: float) -> int:
         """Accept nothing new, finish what runs, and cut after `grace` seconds what still does; returns how many were cut.
@@ -94,9 +93,8 @@ class Runtime:
         self.stopping = True
         try:
             self.loop.stop()
-            if hasattr(self.engine, "stand"):
-                self.health.stop()
-                self._keep()
+            self.health.stop()
+            self._keep()
             self._workers.stop()
             self.discovery.stop()
             self.engine.stop_accepting()
