@@ -32,7 +32,8 @@ from forebay.config.schema import (
 )
 from forebay.control.engine import VERSION as __version__  # noqa: N811 - how a package calls it
 from forebay.errors import ConfigError, ControlError, Fault, ForebayError, ForkError, ListenError, NoEndpoint
-from forebay.gateway import Gateway, Running, RunningPool
+from forebay.gateway import Gateway, Running
+from forebay.observe.pool import RunningPool
 from forebay.observe.statistics import EndpointStatistics, Histogram, PoolStatistics, Statistics
 
 __all__ = [

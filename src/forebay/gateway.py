@@ -3,10 +3,10 @@
 import asyncio
 import atexit
 import os
+import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -14,28 +14,30 @@ from typing import Any, Self
 from pydantic import PrivateAttr
 
 from forebay.admin.server import AdminServer
-from forebay.admin.sockets import admin_socket, control_socket
+from forebay.admin.sockets import doors, take_place
 from forebay.config.load import load
-from forebay.config.pools import listed
-from forebay.config.schema import Endpoint, GatewayConfig, Pool
+from forebay.config.schema import GatewayConfig
+from forebay.config.snapshot import listener_specs
 from forebay.control import state_dir, systemd
 from forebay.control.engine import VERSION, EngineFactory, NativeEngine
 from forebay.control.events import Event, Events
 from forebay.control.foreground import say, until_told, watching
+from forebay.control.handover import Offer
 from forebay.control.history import History
 from forebay.control.keep import Kept
 from forebay.control.loop import Change, Clock
 from forebay.control.operator import Operator
-from forebay.control.orders import Orders
 from forebay.control.reload import Outcome, Reloader, replacing
 from forebay.control.runtime import Runtime
 from forebay.control.secret import kept
 from forebay.control.signals import Signals
 from forebay.control.source import Source
+from forebay.control.succession import Succession
 from forebay.control.verify import verify
-from forebay.errors import ConfigError, Fault, ForebayError, ForkError
+from forebay.errors import Fault, ForebayError, ForkError
 from forebay.observe import banner, endpoints, status
-from forebay.observe.statistics import PoolStatistics, Statistics
+from forebay.observe.pool import RunningPool
+from forebay.observe.statistics import Statistics
 from forebay.types import Address, Secret
 
 
@@ -85,24 +87,26 @@ class Gateway(GatewayConfig):
         """
         source = source or self._source
         name = name or (source.name if source else None)
-        with Signals() as signals, Running(self, name=name, source=source, engine=engine) as running:
-            say(*running.banner())
-            systemd.ready()
-            with watching(running) if watch else nullcontext():
-                until_told(running, signals)
-            systemd.stopping()
-            signals.on_interrupt = running.hurry
-            before = running.statistics().exchanges
-            busy = before.running + before.tunnels
-            if busy:
-                say(banner.stopping(busy, running.gateway.shutdown_grace))
-            cut = running.stop()
-            say(banner.stopped(max(0, busy - cut), cut))
+        with Signals() as signals:
+            succession = Succession(signals.wake)
+            with Running(self, name=name, source=source, engine=engine, succession=succession) as running:
+                say(*running.banner())
+                systemd.ready()
+                with watching(running) if watch else nullcontext():
+                    until_told(running, signals)
+                signals.on_interrupt = running.hurry
+                counted = running.statistics().exchanges
+                busy = counted.running + counted.tunnels
+                if heir := succession.successor:
+                    say(banner.handed_over(heir.pid, heir.version, busy))
+                else:
+                    systemd.stopping()
+                    say(*([banner.stopping(busy, running.gateway.shutdown_grace)] if busy else []))
+                cut = running.stop()
+                say(banner.stopped(max(0, busy - cut), cut))
 
     def verify(self, *, engine: EngineFactory = NativeEngine) -> list[Fault]:
-        """What only the engine can judge, such as whether a regex compiles, and whether Python functions can be had; listens nowhere and
-        starts nothing.
-        """
+        """What only the engine can judge, such as whether a regex compiles; listens nowhere and starts nothing."""
         return verify(self, engine)
 
 
@@ -124,13 +128,17 @@ class Running:
         source: Source | None = None,
         engine: EngineFactory = NativeEngine,
         clock: Clock = time.monotonic,
+        succession: Succession | None = None,
     ) -> None:
         self._declared = gateway
+        self._succession = succession or Succession()
+        self._engine = engine
+        self._admin: AdminServer | None = None
         self._source = source
         self._name = name
         self._verify = partial(verify, engine=engine)
         self._reloader: Reloader | None = None
-        self._make_runtime = partial(Runtime, gateway, engine, clock)
+        self._clock = clock
         self._pid = os.getpid()
         self._runtime: Runtime | None = None
         self._directory = Path()
@@ -146,26 +154,28 @@ class Running:
             raise ForebayError("this gateway was started before", hint="call gateway.start() again for another one")
         self._pid = os.getpid()
         with ExitStack() as undo:
-            declared = self._declared
-            self._directory = state_dir.claim(declared.state_dir, self._name, os.environ)
-            sockets = [control_socket(self._directory)]
-            undo.callback(state_dir.discard, self._directory, os.environ)
-            undo.enter_context(sockets[0])
-            if declared.admin is not None:
-                sockets.append(undo.enter_context(admin_socket(declared.admin)))
-            runtime = self._make_runtime(partial(kept, self._directory), Kept(self._directory))
+            declared, succession = self._declared, self._succession
+            inherited = succession.directory(declared.state_dir)
+            self._directory = inherited or state_dir.claim(declared.state_dir, self._name, os.environ)
+            sockets = undo.enter_context(doors(self._directory, declared.admin, succession, self._discard))
+            numbers = succession.sockets(listener_specs(declared))
+            engine = partial(self._engine, sockets=numbers) if numbers else self._engine
+            runtime = Runtime(declared, engine, self._clock, partial(kept, self._directory), Kept(self._directory))
             undo.callback(runtime.stop, 0)
             runtime.start()
             history = History(self._directory if self._name else None, time.time)
             self._reloader = Reloader(runtime.loop, history, runtime.events, self._source, self._verify)
             self._runtime = runtime
             # Last, and on its own thread: requests are served already while its imports go on.
-            admin = AdminServer(self._admin_app, sockets)
-            admin.start()
-            undo.callback(admin.stop)
+            self._admin = AdminServer(self._admin_app, sockets)
+            self._admin.start()
+            undo.callback(self._admin.stop)
             atexit.register(self._at_exit)
             undo.callback(atexit.unregister, self._at_exit)
+            if succession.takes_over(self._directory):
+                take_place(self._directory)
             self._undo = undo.pop_all()
+        succession.serves()
         return self
 
     def stop(self, grace: float | None = None) -> int:
@@ -174,8 +184,12 @@ class Running:
         Returns how many requests and tunnels were cut. May be called again, also from another thread and with a shorter grace.
         """
         runtime = self._started()
+        grace = self.gateway.shutdown_grace if grace is None else grace
         try:
-            return runtime.stop(self.gateway.shutdown_grace if grace is None else grace)
+            if self._succession.successor is not None and self._admin is not None:
+                self._admin.stop()  # orders go to the other process from now on, and not by chance to this one
+                return runtime.hand_over(grace)
+            return runtime.stop(grace)
         finally:
             self._undo.close()
 
@@ -243,7 +257,7 @@ class Running:
         return f"unix:{self._directory / state_dir.SOCKET}"
 
     @property
-    def pools(self) -> "Mapping[str, RunningPool]":
+    def pools(self) -> Mapping[str, RunningPool]:
         """The pools by name."""
         return {name: RunningPool(self, name) for name in self.gateway.pools}
 
@@ -309,7 +323,7 @@ class Running:
         Raises:
             ConfigError, ListenError: and then nothing has changed. Also for a key that only a start can change.
         """
-        return self._change(partial(replacing, gateway))
+        return self.change(partial(replacing, gateway))
 
     @property
     def source(self) -> Source | None:
@@ -333,18 +347,34 @@ class Running:
         return self.reloader.reload()
 
     def rollback(self, number: int | None = None) -> Outcome:
-        """Serve an earlier good configuration again: that of this number, or the one before the present one.
-
-        Raises:
-            ConfigError, ListenError, ForebayError: and then nothing has changed.
-        """
+        """Serve an earlier good configuration again: that of this number, or the one before the present one. Raises as `reload` does."""
         return self.reloader.rollback(number)
 
     def reopen_log(self) -> None:
         """Open the access log's path anew."""
         self._started().engine.reopen_log()
 
-    def _change(self, change: Change) -> int:
+    def upgrade(self, python: str | None = None) -> dict[str, Any]:
+        """Start this program again, perhaps of another version, and have it take over; returns its `pid` and `version`.
+
+        Raises:
+            ForebayError: for what is no `run()` in the foreground, and when the new process does not serve; this one then goes on.
+        """
+        runtime = self._started()
+        runtime.keep()
+        admin = self._admin.listening(socket.AF_INET, socket.AF_INET6) if self._admin else None
+        return self._succession.upgrade(python, lambda: Offer(str(self._directory), runtime.engine.sockets(), admin))
+
+    def _discard(self) -> None:
+        if self._succession.successor is None:
+            state_dir.discard(self._directory, os.environ)
+
+    def change(self, change: Change) -> int:
+        """Serve by what `change` makes of what is declared now; returns the number of the snapshot that serves it.
+
+        Raises:
+            ConfigError, ListenError: and then nothing has changed.
+        """
         return self._started().loop.change(change)
 
     def _started(self) -> Runtime:
@@ -365,36 +395,3 @@ class Running:
     def _at_exit(self) -> None:
         if self._pid == os.getpid():
             self.stop(0)
-
-
-class RunningPool(Orders):
-    """One pool of a running gateway."""
-
-    def __init__(self, running: Running, name: str) -> None:
-        super().__init__(lambda: running.operator, name)
-        self._running = running
-
-    def set_endpoints(self, endpoints: "Iterable[str | Endpoint | Mapping[str, Any]]") -> int:
-        """Have these endpoints from now on, all at once; those that stay keep their connections, counters and status.
-
-        Takes what `Pool(...)` takes. Returns the number of the snapshot that serves them.
-
-        Raises:
-            ConfigError: and then nothing has changed.
-        """
-        try:
-            valid = Pool(listed(endpoints)).endpoints
-        except ConfigError as error:
-            raise ConfigError([replace(fault, key=f"pools.{self.name}.{fault.key}") for fault in error.faults]) from None
-
-        def change(config: GatewayConfig) -> GatewayConfig:
-            if self.name not in config.pools:
-                raise ForebayError(f'there is no pool "{self.name}" any more', hint=f"the pools are {', '.join(config.pools)}")
-            pool = config.pools[self.name].model_copy(update={"endpoints": valid})
-            return config.model_copy(update={"pools": {**config.pools, self.name: pool}})
-
-        return self._running._change(change)  # noqa: SLF001 - a view of it
-
-    def statistics(self) -> PoolStatistics:
-        """Its counters, and those of its endpoints."""
-        return self._running.statistics().pools[self.name]

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -170,6 +171,18 @@ class FakeEngine:
     def nudge(self) -> None:
         """End the wait."""
         self._news.set()
+
+    def sockets(self) -> dict[str, dict[str, list[int]]]:
+        """A copy of every listening socket, by listener and address as declared."""
+        bound = {each["name"]: each["bind"] for each in self._bound.values()}
+        return {
+            name: {declared: [os.dup(listener.fileno())] for declared, listener in zip(bound[name], listeners, strict=True)}
+            for name, listeners in self._sockets.items()
+        }
+
+    def hand_over(self) -> None:
+        """Close the listeners; what runs goes on."""
+        self.stop_accepting()
 
     def stop_accepting(self) -> None:
         """Close the listeners."""

@@ -15,6 +15,7 @@ Peer = tuple[str, int] | None
 
 
 class View:
+    upgrade: Any = None
     """What is shown."""
 
     def __init__(self) -> None:

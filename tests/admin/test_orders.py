@@ -36,6 +36,7 @@ class Operator:
 
 
 class View:
+    upgrade: Any = None
     """A gateway with one endpoint."""
 
     ready = True

@@ -22,6 +22,7 @@ PATIENCE = 10
 
 
 class View:
+    upgrade: Any = None
     """What is shown; `hold` lets a request for the status wait."""
 
     ready = True

@@ -31,6 +31,9 @@ class View(Protocol):
     def admin_token(self) -> Secret | None:
         """What a write over TCP must show; None refuses them all."""
 
+    def upgrade(self, python: str | None) -> dict[str, Any]:
+        """Have another process take over."""
+
     def status(self) -> dict[str, Any]:
         """The document at `/status`."""
 
@@ -75,7 +78,7 @@ def make(view: View) -> Starlette:
             Route("/endpoints", endpoints),
             *happenings(lambda: view.event_list),
             *orders(lambda: view.operator, view.endpoints),
-            *configurations(lambda: view.reloader),
+            *configurations(lambda: view.reloader, view.upgrade),
         ],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
         middleware=[Middleware(OwnName), Middleware(Writes, token=lambda: view.admin_token)],

@@ -1,4 +1,4 @@
-"""`POST /reload` and `/rollback`, `GET /configurations`."""
+"""`POST /reload` and `/rollback`, `GET /configurations`; and `POST /upgrade`, over the control socket alone."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from forebay.types import Malformed, describe
 Json = dict[str, Any]
 
 
-def configurations(reloader: Callable[[], Reloader]) -> list[Route]:
+def configurations(reloader: Callable[[], Reloader], upgrade: Callable[[str | None], Json]) -> list[Route]:
     """The routes. A configuration at fault is answered with 422 and every fault."""
 
     async def reload(request: Request) -> Response:
@@ -38,10 +38,17 @@ def configurations(reloader: Callable[[], Reloader]) -> list[Route]:
         history = reloader().history
         return JSONResponse({"configurations": [entry.json(history.current) for entry in history.entries()]})
 
+    async def upgraded(request: Request) -> Response:
+        if not over_unix(request.scope):
+            return Problem(403, "an upgrade starts a program, and is ordered over the control socket alone")
+        body = await _body(request, {"python": str})
+        return JSONResponse(await asyncio.to_thread(upgrade, body.get("python")))
+
     return [
         Route("/configurations", kept),
         Route("/reload", told(reload), methods=["POST"]),
         Route("/rollback", told(rollback), methods=["POST"]),
+        Route("/upgrade", told(upgraded), methods=["POST"]),
     ]
 
 

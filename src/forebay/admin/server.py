@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -43,6 +44,11 @@ class AdminServer:
             self._thread.join(2 * _STOP_WITHIN)
         for listener in self._sockets:
             listener.close()
+
+    def listening(self, *families: int) -> int | None:
+        """The descriptor of a copy of its first socket of these families; the caller has to close it."""
+        found = next((listener for listener in self._sockets if listener.family in families), None)
+        return None if found is None else os.dup(found.fileno())
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 the answer is no, 2 bad input, 3 the gateway cannot be reached.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,13 +29,15 @@ from forebay.cli.run import run
 from forebay.cli.simulate import simulate
 from forebay.cli.status import status
 from forebay.cli.undrain import undrain
+from forebay.cli.upgrade import upgrade
 from forebay.cli.version import version
 from forebay.cli.weight import weight
+from forebay.control import handover
 from forebay.errors import ControlError, ForebayError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 _OFFLINE = (run, check, demo, policies, simulate, version)
-_LIVE = (status, endpoints, events, drain, undrain, disable, enable, weight, failback, hold, release, reload, rollback)
+_LIVE = (status, endpoints, events, drain, undrain, disable, enable, weight, failback, hold, release, reload, rollback, upgrade)
 for verb in (*_OFFLINE, *_LIVE):
     app.command()(verb)
 app.add_typer(model, name="model")
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=arguments, prog_name="forebay")
     except ForebayError as error:
         complain(error)
+        handover.failed(str(error), os.environ)
         sys.exit(3 if isinstance(error, ControlError) else 2)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`); Python would complain again when it closes the stream.

@@ -41,10 +41,15 @@ def snapshot(config: GatewayConfig, number: int, resolved: Resolved, secret: byt
         "limits": _limits(config.limits),
         "trusted_proxies": [str(network) for network in config.trusted_proxies],
         "forwarded": config.forwarded,
-        "listeners": [_listener(name, listener) for name, listener in config.all_listeners.items()],
+        "listeners": listener_specs(config),
         "routes": [_route(route_id(index, route), route) for index, route in enumerate(config.all_routes)],
         "pools": {name: pool_spec(name, pool, resolved, secret) for name, pool in config.pools.items()},
     }
+
+
+def listener_specs(config: GatewayConfig) -> list[Json]:
+    """The `ListenerSpec`s of all listeners."""
+    return [_listener(name, listener) for name, listener in config.all_listeners.items()]
 
 
 def pool_spec(name: str, pool: Pool, resolved: Resolved, secret: bytes = b"") -> Json:

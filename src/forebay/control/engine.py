@@ -54,6 +54,12 @@ class Engine(Protocol):
     def nudge(self) -> None:
         """End a `wait` that is under way, or the next one."""
 
+    def sockets(self) -> dict[str, dict[str, list[int]]]:
+        """A copy of every listening socket, by listener and address; the caller has to close them."""
+
+    def hand_over(self) -> None:
+        """Close the listeners, whose copies another process has; close each kept connection after its next answer."""
+
     def stop_accepting(self) -> None:
         """Close the listeners."""
 
@@ -67,8 +73,10 @@ class Engine(Protocol):
         """Open the access log's path anew."""
 
 
-EngineFactory = Callable[[bytes, int, str, str, Callables], Engine]
-"""Makes an engine of snapshot, threads, access log, log format and functions: it has bound its listeners and accepts nothing yet."""
+EngineFactory = Callable[..., Engine]
+"""Makes an engine of snapshot, threads, access log, log format and functions, and perhaps `sockets=` that listen already: it has bound its
+listeners and accepts nothing yet.
+"""
 
 
 @contextmanager

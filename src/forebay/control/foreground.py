@@ -104,4 +104,5 @@ def _content(path: Path) -> bytes | None:
 
 def say(*lines: str) -> None:
     """Words for whoever runs it, all at once."""
-    print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - it is a program's foreground
+    if lines:
+        print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - it is a program's foreground

@@ -60,7 +60,7 @@ class Runtime:
         self.events = Events(time.time)
         self.health = Health(self.loop, self.engine, self.events, clock, time.time)
         self.operator = Operator(self.loop, self.health, self.events, lambda overlays: save(overlays, kept), time.time)
-        self.stopping = False
+        self.stopping = self.handed_over = False
         self.deadline = inf
         self._one_stop = threading.Lock()
         self._cut: int | None = None
@@ -85,6 +85,20 @@ class Runtime:
                 self._cut = self._end()
         return self._cut
 
+    def hand_over(self, grace: float) -> int:
+        """Accept nothing more, as another process does; finish what runs and answer what still comes on kept connections, each of which is
+        then closed. Cut after `grace` seconds what still runs; returns how many were cut.
+        """
+        self.handed_over = self.stopping = True
+        self.deadline = min(self.deadline, self._clock() + grace)
+        self.engine.hand_over()
+        while (left := self.deadline - self._clock()) > 0:
+            begun, slice_ = self._clock(), min(left, _SLICE)
+            # It returns before its time only when no connection is left.
+            if not self.engine.wait_idle(slice_) and self._clock() - begun < slice_:
+                break
+        return self.stop(0)
+
     def hurry(self) -> None:
         """Have a stop that is under way cut now. Takes no lock, so that a signal handler may call it."""
         self.deadline = -inf
@@ -93,8 +107,15 @@ class Runtime:
         self.stopping = True
         try:
             self.loop.stop()
+<<<<<<< HEAD
+            if hasattr(self.engine, "stand"):
+                self.health.stop()
+                if not self.handed_over:  # then another process has it, and has learned more since
+                    self.keep()
+=======
             self.health.stop()
             self._keep()
+>>>>>>> a2630891f8ee61e6b0ef793e3bde763458d68f4a
             self._workers.stop()
             self.discovery.stop()
             self.engine.stop_accepting()
@@ -106,7 +127,8 @@ class Runtime:
             self.events.close()
         return cut
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """Keep on disk what was learned of endpoints, for the next process."""
         try:
             learned.save(self.health, self._kept)
         except ForebayError as error:

@@ -37,6 +37,12 @@ def stopping(running: int, grace: float) -> str:
     return f"forebay stops: {_count(running, 'request')} still running, cut after {grace:g} s (a second Ctrl-C cuts now)"
 
 
+def handed_over(pid: int, version: str, running: int) -> str:
+    """Said when another process has taken over."""
+    left = f"{_count(running, 'request')} still running here" if running else "nothing runs here any more"
+    return f"forebay: process {pid} (version {version}) has taken over; {left}"
+
+
 def stopped(finished: int, cut: int) -> str:
     """Said at the end."""
     return f"forebay stopped: {finished} finished / {cut} cut"
