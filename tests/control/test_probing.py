@@ -200,6 +200,7 @@ def test_over_tcp_as_many_bytes_are_awaited_as_the_text_has(expect: list[str], l
         (ProbeRules(text="ready."), (200, None, "I am ready!"), "the answer does not hold ready."),
         (ProbeRules(text="~read[yi]$"), (200, None, "I am ready"), None),
         (ProbeRules(text="ready"), (200, None, None), "the answer does not hold ready"),
+        (ProbeRules(text="bereit für"), (200, None, "bereit für".encode().decode("latin-1")), None),
         (ProbeRules(kind="tcp", expect=()), (None, None, None), None),
         (ProbeRules(kind="tcp", expect=(), text="~^220 "), (None, None, "220 mail"), None),
         (ProbeRules(kind="command", expect=()), (None, "/bin/check ended with 1", ""), "/bin/check ended with 1"),

@@ -38,7 +38,9 @@ class Expected:
         self._statuses = frozenset(status for status in _STATUSES if any(_matches(status, each) for each in rules.expect))
         self._http = rules.kind == "http"
         self.text = rules.text
-        pattern = None if rules.text is None else rules.text[1:] if rules.text.startswith("~") else re.escape(rules.text)
+        # An answer comes as one character for each byte; what is looked for is meant in UTF-8.
+        text = None if rules.text is None else rules.text.encode().decode("latin-1")
+        pattern = None if text is None else text[1:] if text.startswith("~") else re.escape(text)
         self._pattern = None if pattern is None else re.compile(pattern)
 
     def fault(self, status: int | None, cause: str | None, body: str | None) -> str | None:
@@ -192,7 +194,7 @@ def _least(text: str | None) -> int:
     """Bytes without which an answer cannot hold the text; what came with them is looked at too."""
     if text is None:
         return 0
-    return 1 if text.startswith("~") else len(text.encode("latin-1", "replace"))
+    return 1 if text.startswith("~") else len(text.encode())
 
 
 def _request(pool: Pool, health: HealthTable) -> str:
