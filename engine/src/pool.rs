@@ -30,6 +30,8 @@ mod offer;
 mod pick;
 mod standing;
 #[cfg(test)]
+mod standing_tests;
+#[cfg(test)]
 mod tests;
 
 pub use lease::Lease;

@@ -37,6 +37,8 @@ pub struct Reply<'a> {
     pub cookie: Option<&'a str>,
     /// Whether the client sees how busy the server says it is.
     pub load_report: bool,
+    /// What the pool does while all its endpoints are down, where they are.
+    pub all_down: Option<&'static str>,
 }
 
 /// The client's side of one exchange: yields the request's content, takes the response's.

@@ -19,7 +19,7 @@ use crate::record::Cause;
 use crate::route::{RequestView, Route};
 use crate::server::shared::Shared;
 use crate::server::thread::Thread;
-use crate::snapshot::{ActionSpec, LimitsSpec};
+use crate::snapshot::{ActionSpec, LimitsSpec, WhenAllDownSpec};
 
 /// What becomes of the client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,10 +130,14 @@ impl<T: Transport> Stage<'_, T> {
             total,
             key,
             pin,
+            diverted: 0,
         };
         let mut answered = match attempts.run(front, journal).await {
             Ok(answered) => answered,
-            Err(cause) => return Box::pin(self.refuse(front, journal, cause)).await,
+            Err(cause) => {
+                let pool = Arc::clone(&attempts.pool);
+                return Box::pin(self.without(front, journal, &pool, cause)).await;
+            }
         };
         pool.state.latency.record(answered.at.saturating_duration_since(journal.started));
         note_report(self.thread, &answered);
@@ -192,6 +196,7 @@ impl<T: Transport> Stage<'_, T> {
             keep_alive: !self.thread.shared().is_leaving(),
             cookie: own.cookie.as_deref(),
             load_report: own.load_report,
+            all_down: own.all_down,
         });
     }
 
@@ -226,6 +231,21 @@ impl<T: Transport> Stage<'_, T> {
                 After::Break
             }
         }
+    }
+
+    /// Ends an exchange that no endpoint of this pool answered: as the pool says, where all of them are down.
+    async fn without<F: Front>(&self, front: &mut F, journal: &mut Journal<'_>, pool: &Pool, cause: Cause) -> After {
+        if cause == Cause::ClientAbort || !pool.is_down_at(self.thread.shared().now()) {
+            return self.refuse(front, journal, cause).await;
+        }
+        journal.cause = Some(cause);
+        let form = &pool.spec.when_all_down;
+        let mut answer = match form {
+            WhenAllDownSpec::Respond(fixed) if cause == Cause::PoolDown => Answer::fixed(fixed.status, &fixed.headers, &fixed.body),
+            _ => Answer::problem(cause, &journal.id, &self.thread.snapshot().spec.name),
+        };
+        answer.fields.push((b"Forebay-All-Down".to_vec(), form.name().as_bytes().to_vec()));
+        self.answer(front, journal, answer).await
     }
 
     /// Ends the exchange with a cause: told to the client where nothing was sent yet.
@@ -275,13 +295,16 @@ impl<T: Transport> Stage<'_, T> {
 struct OwnFields {
     cookie: Option<String>,
     load_report: bool,
+    /// What the pool does while all its endpoints are down, where they were.
+    all_down: Option<&'static str>,
 }
 
 fn own_fields<B>(client: &Client, request: &RequestHead, answered: &Answered<B>) -> OwnFields {
     let Answered { lease, pins, .. } = answered;
     let pool = lease.pool();
     let cookie = pool.filter(|_| *pins).and_then(|pool| pool.set_cookie(lease, Shared::wall(), client.is_secure(request)));
-    OwnFields { cookie, load_report: pool.is_some_and(|pool| pool.spec.load_report.keep) }
+    let all_down = pool.filter(|_| lease.is_all_down()).map(|pool| pool.spec.when_all_down.name());
+    OwnFields { cookie, load_report: pool.is_some_and(|pool| pool.spec.load_report.keep), all_down }
 }
 
 /// Takes in how busy the server says it is.

@@ -15,6 +15,8 @@ use crate::exchange::journal::Journal;
 use crate::exchange::{Front, Transport};
 use crate::pool::{Ask, Lease, Unpicked};
 use crate::record::Cause;
+use crate::server::shared::Shared;
+use crate::snapshot::WhenAllDownSpec;
 
 impl<T: Transport> Attempts<'_, '_, T> {
     /// Picks an endpoint, waiting for one while all are at their caps.
@@ -24,13 +26,16 @@ impl<T: Transport> Attempts<'_, '_, T> {
             // Others may answer any moment: nobody is waited for.
             return self.pick(tried).map_err(Unpicked::cause);
         }
-        if let Some(lease) = self.consult(front, journal, tried).await? {
-            return Ok(lease);
-        }
-        match self.pick(tried) {
-            Ok(lease) => return Ok(lease),
-            Err(Unpicked::Full) => {}
-            Err(unpicked) => return Err(unpicked.cause()),
+        loop {
+            if let Some(lease) = self.consult(front, journal, tried).await? {
+                return Ok(lease);
+            }
+            match self.pick(tried) {
+                Ok(lease) => return Ok(lease),
+                Err(Unpicked::Full) => break,
+                Err(Unpicked::Down) if self.divert(front, journal) => {}
+                Err(unpicked) => return Err(unpicked.cause()),
+            }
         }
         let queue = Arc::clone(&self.pool.state.queue);
         let size = self.pool.spec.queue.size as usize;
@@ -61,6 +66,18 @@ impl<T: Transport> Attempts<'_, '_, T> {
 
     pub(super) fn ask<'t>(&self, tried: &'t [Arc<str>]) -> Ask<'t> {
         Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin) }
+    }
+
+    /// Goes on with the pool that stands in for this one while all of it are down. Not further than through as many as there are.
+    fn divert<F: Front>(&mut self, front: &F, journal: &Journal<'_>) -> bool {
+        let WhenAllDownSpec::Pool(name) = &self.pool.spec.when_all_down else { return false };
+        let snapshot = self.thread.snapshot();
+        let Some(pool) = snapshot.pools.get(&**name).filter(|_| self.diverted < snapshot.pools.len()) else { return false };
+        self.diverted += 1;
+        self.key = pool.key(front.request(), || journal.client_ip());
+        self.pin = pool.pin(front.request(), Shared::wall);
+        self.pool = Arc::clone(pool);
+        true
     }
 
     /// Goes on with the pool as the present snapshot has it.

@@ -12,6 +12,7 @@ use std::task::Poll;
 use tokio::time::Instant;
 
 use super::attempt::Stop;
+use super::heed::heed;
 use super::race::{Entry, Rivals, Runner};
 use super::upload::Upload;
 use crate::balance::affinity::Pin;
@@ -45,6 +46,8 @@ pub struct Attempts<'a, 't, T> {
     pub key: Option<u64>,
     /// The endpoint that the client is pinned to.
     pub pin: Option<Pin>,
+    /// How often another pool took over because all of one were down.
+    pub diverted: usize,
 }
 
 /// An endpoint that answered: its connection holds a final response head.
@@ -184,6 +187,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
     fn win(&self, mut course: Course<'_, '_>, mut rivals: Rivals<T::Back>, entry: Entry, back: T::Back) -> Answered<T::Back> {
         let at = Instant::now();
         self.answered(&mut course, &entry, back.response().status, at);
+        heed(&self.pool, entry.lease.endpoint(), &back, || self.thread.shared().now());
         self.give_up(&mut course, &mut rivals);
         course.journal.ends(entry.lease.endpoint(), Outcome::Ok, at.saturating_duration_since(entry.begun));
         course.journal.cause = None;

@@ -7,6 +7,7 @@ pub mod budget;
 mod consult;
 pub mod events;
 pub mod evidence;
+mod heed;
 pub mod learned;
 pub mod observation;
 mod patience;

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::attempts::{Answered, Attempts, Course};
 use super::evidence::{Doubt, Finding};
+use super::heed::heed;
 use super::upload::Upload;
 use crate::clock::Timer;
 use crate::endpoint::Endpoint;
@@ -106,6 +107,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
     pub(super) fn set_aside(&self, course: &mut Course<'_, '_>, rivals: &mut Rivals<T::Back>, runner: Runner<T::Back>) {
         let (at, status, endpoint) = (Instant::now(), runner.back.response().status, runner.entry.lease.endpoint());
         self.answered(course, &runner.entry, status, at);
+        heed(&self.pool, endpoint, &runner.back, || self.thread.shared().now());
         course.journal.ends(endpoint, Outcome::Discarded(status), at.saturating_duration_since(runner.entry.begun));
         course.journal.cause = None;
         endpoint.state.responses.add(status);

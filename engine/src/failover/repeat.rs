@@ -63,10 +63,12 @@ impl<T: Transport> Attempts<'_, '_, T> {
         if self.whole(course.journal).is_some_and(|(deadline, _)| deadline <= Instant::now()) {
             return refuse(course, NotRepeated::Deadline);
         }
-        if course.tried.len() >= self.pool.spec.retry.attempts as usize {
+        // Whatever stands in for a pool that is down is there for the request that found it so, too.
+        let stands_in = self.pool.has_substitute() && self.pool.is_down_at(self.thread.shared().now());
+        if !stands_in && course.tried.len() >= self.pool.spec.retry.attempts as usize {
             return refuse(course, NotRepeated::Attempts);
         }
-        if course.tried.len() >= self.pool.endpoints.len() {
+        if !stands_in && course.tried.len() >= self.pool.endpoints.len() {
             return refuse(course, NotRepeated::NoEndpoint);
         }
         if !self.affords(Why::Repeat) {

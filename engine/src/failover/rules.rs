@@ -55,6 +55,20 @@ pub enum WhenAllDownSpec {
     Respond(RespondSpec),
 }
 
+impl WhenAllDownSpec {
+    /// The word for it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TryAll => "try_all",
+            Self::FailFast => "fail_fast",
+            Self::LastHealthy => "last_healthy",
+            Self::Pool(_) => "pool",
+            Self::Respond(_) => "respond",
+        }
+    }
+}
+
 /// An answer of the gateway's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

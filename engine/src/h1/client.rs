@@ -250,6 +250,9 @@ impl<S: Stream> Front for ClientSide<S> {
         if let Some(cookie) = reply.cookie {
             write_field(out, b"Set-Cookie", cookie.as_bytes());
         }
+        if let Some(form) = reply.all_down {
+            write_field(out, b"Forebay-All-Down", form.as_bytes());
+        }
         if !head.fields.has(FieldName::XRequestId) && !reply.edits.removes(b"x-request-id") {
             write_field(out, b"X-Request-Id", reply.id);
         }

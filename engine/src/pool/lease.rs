@@ -17,6 +17,8 @@ pub struct Lease {
     pub(super) inflight: u32,
     /// It was picked though it was not known to serve: its success shows that it does.
     pub(super) proof: bool,
+    /// It was picked while all were down.
+    pub(super) all_down: bool,
     /// It is the one exchange that tries the endpoint.
     pub(super) trial: bool,
 }
@@ -44,6 +46,12 @@ impl Lease {
     #[must_use]
     pub fn pool(&self) -> Option<&Arc<Pool>> {
         self.pool.as_ref()
+    }
+
+    /// Whether it was picked while nobody was known to be able to serve.
+    #[must_use]
+    pub fn is_all_down(&self) -> bool {
+        self.all_down
     }
 
     /// Gives the place back without calling anybody up for it.
@@ -75,7 +83,15 @@ impl Drop for Lease {
             return;
         }
         let queue = Arc::clone(&pool.state.queue);
-        let again = |inflight| Self { pool: Some(pool), endpoint: Arc::clone(endpoint), index, inflight, proof: false, trial: false };
+        let again = |inflight| Self {
+            pool: Some(pool),
+            endpoint: Arc::clone(endpoint),
+            index,
+            inflight,
+            proof: false,
+            all_down: false,
+            trial: false,
+        };
         if queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
             queue.hand_over(&endpoint.id, |wanted| {
                 if !wanted {

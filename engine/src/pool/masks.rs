@@ -235,8 +235,16 @@ impl Pool {
         self.masks.has(ALL_DOWN)
     }
 
+    /// The same at this moment.
+    #[must_use]
+    pub fn is_down_at(&self, now: u64) -> bool {
+        self.attend(|| now);
+        self.is_all_down()
+    }
+
     /// Whether somebody else answers while all are down.
-    pub(super) fn has_substitute(&self) -> bool {
+    #[must_use]
+    pub fn has_substitute(&self) -> bool {
         matches!(self.spec.when_all_down, WhenAllDownSpec::Pool(_) | WhenAllDownSpec::Respond(_))
     }
 

@@ -112,7 +112,8 @@ impl Pool {
 
     /// Has a pick be its endpoint's trial, where that needs one. Not where another exchange is.
     pub(super) fn proves(&self, lease: &mut Lease, now: impl Fn() -> u64) -> bool {
-        lease.proof = self.is_all_down();
+        lease.all_down = self.is_all_down();
+        lease.proof = lease.all_down;
         !self.needs_trial(lease.index()) || self.begin_trial(lease, now())
     }
 
@@ -158,7 +159,15 @@ impl Pool {
         if passed > 0 {
             self.state.turn.fetch_add(passed, Ordering::Relaxed);
         }
-        Some(Lease { pool: Some(Arc::clone(self)), endpoint: Arc::clone(endpoint), index, inflight, proof: false, trial: false })
+        Some(Lease {
+            pool: Some(Arc::clone(self)),
+            endpoint: Arc::clone(endpoint),
+            index,
+            inflight,
+            proof: false,
+            all_down: false,
+            trial: false,
+        })
     }
 
     fn unpicked(&self, tried: &[Arc<str>]) -> Unpicked {

@@ -63,7 +63,7 @@ impl Histogram {
     #[must_use]
     pub fn sum_of_logarithms(&self) -> f64 {
         let counts = self.buckets.iter().map(|bucket| bucket.load(Relaxed)).enumerate();
-        counts.filter(|(_, count)| *count > 0).map(|(place, count)| count as f64 * middle(place).ln()).sum()
+        counts.filter(|(_, count)| *count > 0).map(|(place, count)| count as f64 * middle(place).ln()).fold(0.0, |sum, part| sum + part)
     }
 
     /// The counts so far. Values that are recorded meanwhile may be in it in part.

@@ -5,6 +5,7 @@ mod affinity;
 mod attempts;
 mod callables;
 mod early;
+mod failover;
 mod framing;
 mod interim;
 mod journal;
