@@ -107,15 +107,9 @@ class Runtime:
         self.stopping = True
         try:
             self.loop.stop()
-<<<<<<< HEAD
-            if hasattr(self.engine, "stand"):
-                self.health.stop()
-                if not self.handed_over:  # then another process has it, and has learned more since
-                    self.keep()
-=======
             self.health.stop()
-            self._keep()
->>>>>>> a2630891f8ee61e6b0ef793e3bde763458d68f4a
+            if not self.handed_over:  # then another process has it, and has learned more since
+                self.keep()
             self._workers.stop()
             self.discovery.stop()
             self.engine.stop_accepting()
