@@ -1,5 +1,6 @@
 """Every limit and timeout in force, with where it came from."""
 
+import math
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from forebay.config.effective import FIXED, Row, effective
 from forebay.config.load import loads
 from forebay.config.schema import GatewayConfig, Limits, Pool, Queue, Retry, Route
 from forebay.control.discovery import holding
+from forebay.failover import by_answers, ejection, probing
 from forebay.types import parse_duration
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +65,11 @@ def constant(file: str, name: str) -> str:
 
 def test_what_no_key_changes_is_what_the_engine_and_the_resolver_do() -> None:
     fixed = dict(FIXED)
-    assert fixed["reflex.failures"] == f"{constant('failover/reflex.rs', 'FAILURES')} in a row"
+    assert fixed["retry_after.heeded"] == f"{int(constant('failover/reflex.rs', 'PATIENCE')) // 1000}s at most"
+    assert int(constant("failover/reflex.rs", "PATIENCE")) / 1000 == by_answers.LEFT_ALONE
+    assert (fixed["probes.take_out"], probing.share_of(9)) == (f"a third of a pool within {probing.WINDOW:g}s", 3)
+    assert fixed["peers.compared"] == f"over {ejection.HORIZON:g}s"
+    assert fixed["peers.latency"] == f"suspect at {math.exp(ejection.SLOWER):g} times theirs"
     assert fixed["kept_connections.most"] == f"{constant('upstream/idle.rs', 'KEPT')} for each endpoint and thread"
     seconds = {
         "reflex.passed_over": constant("failover/reflex.rs", "PAUSE"),
@@ -73,7 +79,7 @@ def test_what_no_key_changes_is_what_the_engine_and_the_resolver_do() -> None:
     }
     for key, source in seconds.items():
         unit, number = re.fullmatch(r"Duration::from(secs|millis)\((\d+)\)", source).groups()  # type: ignore[union-attr]
-        assert parse_duration(fixed[key]) == int(number) / (1 if unit == "secs" else 1000), key
+        assert parse_duration(fixed[key].removesuffix(" at first")) == int(number) / (1 if unit == "secs" else 1000), key
     assert float(constant("balance/signals.rs", "STALE")) == signals.STALE
     assert fixed["load_report.believed"] == f"{signals.STALE:g}s"
     assert fixed["names.without_ttl"] == f"{holding.UNTIMED:g}s"

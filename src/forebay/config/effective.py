@@ -24,8 +24,11 @@ _KEPT: Final = "random, kept in state_dir"
 
 FIXED: Final = (
     ("load_report.believed", "10s"),
-    ("reflex.failures", "3 in a row"),
-    ("reflex.passed_over", "1s"),
+    ("reflex.passed_over", "1s at first"),
+    ("retry_after.heeded", "30s at most"),
+    ("probes.take_out", "a third of a pool within 10s"),
+    ("peers.compared", "over 30s"),
+    ("peers.latency", "suspect at 3 times theirs"),
     ("kept_connections.idle", "60s"),
     ("kept_connections.most", "256 for each endpoint and thread"),
     ("names.without_ttl", "30s"),
@@ -34,10 +37,11 @@ FIXED: Final = (
     ("accept.pause", "50ms"),
     ("buffers.body", "16KiB to 127.9KiB"),
 )
-"""What no key changes: how long a server's word on its load is believed; after how many failures in a row an endpoint is passed over, and
-for how long; how long an idle connection to an endpoint is kept, and how many are; how often a name that comes without a TTL is looked up,
-and any name again after a failure; how long the rest of a refused request is taken in; how long accepting pauses at a limit; a body's
-buffer for each direction.
+"""What no key changes: how long a server's word on its load is believed; for how long an endpoint that fails is passed over the first time
+(twice as long each time that it is soon needed again); how long a server's `Retry-After` is heeded; how many endpoints failed probes
+take out; how endpoints are compared with their peers; how long an idle connection to an endpoint is kept, and how many are; how often a
+name that comes without a TTL is looked up, and any name again after a failure; how long the rest of a refused request is taken in; how
+long accepting pauses at a limit; a body's buffer for each direction.
 """
 
 
