@@ -102,7 +102,7 @@ def test_a_post_goes_elsewhere_when_its_first_server_cannot_be_reached(three: li
         with Load(running.address, method="POST", clients=4) as load:
             running.until_answered(100)
             answers = load.finish()
-        assert running.endpoint(first.address)["failures"] >= 3
+        assert running.endpoint(first.address)["failures"] >= 1
     assert lost(answers) == []
     assert max(noted(folder, "began", ("b", "c")).values()) == 1
 

@@ -13,6 +13,8 @@ KEPT: Final = 4096
 
 Kind = Literal["status", "promoted", "failed_back", "all_down", "recovered", "retry_budget", "hold", "operator", "alarm", "reload"]
 
+_GRAVE: Final = frozenset({"all_down", "recovered", "retry_budget", "promoted", "failed_back", "alarm"})
+
 _log = logging.getLogger("forebay.health")
 
 
@@ -123,4 +125,5 @@ class Events:
 
 
 def _grave(event: Event) -> bool:
-    return event.kind in {"all_down", "retry_budget", "promoted", "alarm"} or event.after in {"down", "ejected"}
+    """What an operator should read of without asking: that something went wrong, and that it is over."""
+    return event.kind in _GRAVE or bool({event.before, event.after} & {"down", "ejected"})
