@@ -91,7 +91,7 @@ class PoolHealth:
 
     def event(self, endpoint: str, kind: str, cause: str | None, at: float, seconds: float | None = None) -> None:
         """The engine has told something of an endpoint: `reflex`, `recovered`, `trial_passed`, `trial_failed` or `draining`; other kinds
-        and endpoints that are no longer there are nothing. `seconds` is how long a `Retry-After` asked for.
+        and endpoints that are no longer there are nothing. `seconds` is for how long the engine passes it over.
         """
         known = self._roster.endpoints.get(endpoint)
         if known is None or self.held:
@@ -103,7 +103,7 @@ class PoolHealth:
             known.evidence.live(0, 1, at)
             known.standing.put(Source.ENGINE, passed_over(kind, cause, at))
         elif kind == "draining":
-            known.standing.put(Source.SERVER, left_alone(cause, seconds, at))
+            known.standing.put(Source.ENGINE, left_alone(cause, seconds, at))
         self._dirty.add(endpoint)
 
     def order(self, endpoint: str, status: Status | None, text: str, at: float, until: float | None = None) -> None:

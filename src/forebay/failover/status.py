@@ -53,9 +53,10 @@ class Source(StrEnum):
     OPERATOR = "operator"
     PROBES = "probes"
     SERVER = "server"
+    """Its own word, by a probe answered 503."""
     JUDGEMENT = "judgement"
     ENGINE = "engine"
-    """The engine's reflex, which it carries out by itself; told here to be seen."""
+    """The engine's reflex, which it carries out by itself: an endpoint that fails, or asks to be left alone. Told here to be seen."""
     BASE = "base"
 
 
