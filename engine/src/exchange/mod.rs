@@ -55,6 +55,8 @@ pub trait Front: Source + Sink {
     fn answer(&mut self, answer: &Answer, keep_alive: bool);
     /// Ready when the client has gone. Takes no content away, though it may read some ahead; only polled while none is awaited.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Whether the client has gone, told while content of its is not read. Nobody is woken when it goes.
+    fn has_left(&self) -> bool;
     /// From here on both directions are raw.
     fn start_tunnel(&mut self);
     /// Whether the next request may follow: both messages are complete and nobody asked to close.

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use super::attempts::{Attempts, Course};
 use super::evidence::{Doubt, is_unresponsive};
-use super::patience::{Look, Patience, UNLEARNED, Wait};
+use super::patience::{BLOCKED, Look, Patience, UNLEARNED, Wait, is_blocked};
 use super::repeat::Failed;
-use super::upload;
+use super::upload::{self, Upload};
 use crate::endpoint::Endpoint;
 use crate::exchange::body::{PumpError, Sink as _, Source as _, SourceError};
 use crate::exchange::forward::Outgoing;
@@ -159,13 +159,12 @@ impl<T: Transport> Attempts<'_, '_, T> {
             if std::mem::replace(&mut heard, back.received()) != heard {
                 endpoint.state.evidence.hear(self.thread.shared().now());
             }
-            if !course.upload.is_over() {
-                wait.note(front.received() + back.sent() + back.received());
-            } else if front.poll_gone(cx).is_ready() {
+            let moved = front.received() + back.sent() + back.received();
+            if has_gone(front, &course.upload, &mut wait, moved, cx) {
                 return Poll::Ready(Err(Halt::Failed(Cause::ClientAbort)));
             }
             let asks = front.request().expects_continue && front.is_untouched() && course.upload.pump.moved == 0;
-            let (limit, _) = self.limit(&course.upload, asks);
+            let limit = self.limit(&course.upload, asks).0.min(if is_blocked(&course.upload) { BLOCKED } else { Duration::MAX });
             armed = armed.filter(|known| *known <= limit);
             loop {
                 if armed.is_some() && course.timer.poll(cx).is_pending() {
@@ -283,4 +282,13 @@ fn client_cause(error: &SourceError) -> Cause {
         SourceError::Malformed => Cause::BodyMalformed,
         SourceError::TooLarge => Cause::BodyTooLarge,
     }
+}
+
+/// Whether the client has gone. So many bytes have come and gone by now.
+fn has_gone<F: Front>(front: &mut F, upload: &Upload, wait: &mut Wait, moved: u64, cx: &mut Context<'_>) -> bool {
+    if upload.is_over() {
+        return front.poll_gone(cx).is_ready();
+    }
+    wait.note(moved);
+    is_blocked(upload) && wait.is_stuck() && front.has_left()
 }

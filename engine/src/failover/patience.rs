@@ -26,6 +26,9 @@ const WATCHES_APART: Duration = Duration::from_millis(100);
 /// They grow further apart with the wait: by this part of it.
 const WATCHES_GROW: u32 = 8;
 
+/// While an endpoint takes nothing of the content, its client is looked at so often: it may have left behind what nobody reads.
+pub(super) const BLOCKED: Duration = Duration::from_secs(1);
+
 /// What an attempt that takes long is looked at for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Look {
@@ -56,6 +59,11 @@ impl Wait {
         if self.progress.is_none_or(|(known, _)| known != moved) {
             self.progress = Some((moved, Instant::now()));
         }
+    }
+
+    /// Whether nothing has come or gone for a while.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.progress.is_some_and(|(_, since)| since.elapsed() >= BLOCKED)
     }
 
     /// When the request was sent, or now.
@@ -95,6 +103,11 @@ pub(super) enum Patience {
     Over(Cause),
 }
 
+/// Whether the endpoint takes no content although there is some.
+pub(super) fn is_blocked(upload: &Upload) -> bool {
+    !upload.is_over() && upload.pump.waiting == Waiting::Sink
+}
+
 impl<T: Transport> Attempts<'_, '_, T> {
     /// The nearest limit of the whole exchange, with the cause that goes with it.
     pub(super) fn whole(&self, journal: &Journal<'_>) -> Option<(Instant, Cause)> {
@@ -127,6 +140,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         if deadline <= now {
             return Patience::Over(cause);
         }
+        let deadline = if is_blocked(&course.upload) { deadline.min(now + BLOCKED) } else { deadline };
         match wait.next() {
             Some(next) if next <= now => wait.take(now).map_or(Patience::Until(deadline), Patience::Look),
             Some(next) => Patience::Until(deadline.min(next)),

@@ -317,6 +317,10 @@ impl<S: Stream> Front for ClientSide<S> {
         if self.shut && !self.half_close { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    fn has_left(&self) -> bool {
+        !self.half_close && self.connection.stream.has_ended()
+    }
+
     fn start_tunnel(&mut self) {
         self.keep_alive = false;
         self.connection.start_tunnel();

@@ -1,11 +1,12 @@
 //! One HTTP/1 connection, whichever side it faces: bytes in, bytes out, and the framing of the message under way in each direction.
 
+use std::future::Future as _;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::TcpStream;
 
 use super::buffer::{Buffer, Buffers};
@@ -18,6 +19,8 @@ use crate::message::Length;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {
     /// Whether closing destroys what is on its way and tells the peer of an error, instead of ending the stream.
     fn reset_on_close(&self, on: bool);
+    /// Whether the peer has sent its last, be it that much of it was not read yet; as far as the last poll of the system showed.
+    fn has_ended(&self) -> bool;
 }
 
 impl Stream for TcpStream {
@@ -25,11 +28,21 @@ impl Stream for TcpStream {
         // A socket that cannot be told so is closed or broken already.
         let _ = socket2::SockRef::from(self).set_linger(on.then_some(Duration::ZERO));
     }
+
+    fn has_ended(&self) -> bool {
+        // Being readable would hide the end; waiting for what never comes, urgent data, tells of the end alone.
+        let ready = std::pin::pin!(self.ready(Interest::PRIORITY)).poll(&mut Context::from_waker(Waker::noop()));
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
+    }
 }
 
 #[cfg(test)]
 impl Stream for tokio::io::DuplexStream {
     fn reset_on_close(&self, _: bool) {}
+
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// A stream with its buffers and framing.

@@ -44,6 +44,8 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 pub(crate) struct Peer {
     stream: DuplexStream,
     resets: Rc<Cell<bool>>,
+    /// Whether the sending side has ended.
+    ended: Rc<Cell<bool>>,
     /// Received and not yet looked at.
     held: Vec<u8>,
     /// The endpoint that this is a connection to; empty for a client's.
@@ -51,8 +53,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(stream: DuplexStream, resets: Rc<Cell<bool>>) -> Self {
-        Self { stream, resets, held: Vec::new(), endpoint: String::new() }
+    pub(crate) fn new(stream: DuplexStream, resets: Rc<Cell<bool>>, ended: Rc<Cell<bool>>) -> Self {
+        Self { stream, resets, ended, held: Vec::new(), endpoint: String::new() }
     }
 
     /// Sends all of it.
@@ -76,6 +78,7 @@ impl Peer {
     /// Ends the sending side.
     pub(crate) async fn shut(&mut self) {
         self.stream.shutdown().await.unwrap();
+        self.ended.set(true);
     }
 
     async fn more(&mut self) -> bool {
@@ -168,5 +171,11 @@ impl Peer {
     pub(crate) async fn is_quiet(&mut self) -> bool {
         super::settle().await;
         self.held.is_empty() && tokio::time::timeout(Duration::ZERO, self.more()).await.is_err()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.ended.set(true);
     }
 }

@@ -15,13 +15,15 @@ use crate::h1::connection::Stream;
 pub(crate) struct Wire {
     inner: DuplexStream,
     resets: Rc<Cell<bool>>,
+    /// The other end has sent its last.
+    ended: Rc<Cell<bool>>,
 }
 
 /// Both ends of a connection that holds `width` bytes in each direction.
 pub(crate) fn pair(width: usize) -> (Wire, Peer) {
     let (near, far) = tokio::io::duplex(width);
-    let resets = Rc::new(Cell::new(false));
-    (Wire { inner: near, resets: Rc::clone(&resets) }, Peer::new(far, resets))
+    let (resets, ended) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    (Wire { inner: near, resets: Rc::clone(&resets), ended: Rc::clone(&ended) }, Peer::new(far, resets, ended))
 }
 
 impl Wire {
@@ -36,6 +38,10 @@ impl Wire {
 impl Stream for Wire {
     fn reset_on_close(&self, on: bool) {
         self.resets.set(on);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 }
 

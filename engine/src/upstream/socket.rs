@@ -114,4 +114,8 @@ impl Stream for Socket {
             stream.reset_on_close(on);
         }
     }
+
+    fn has_ended(&self) -> bool {
+        matches!(&self.family, Family::Tcp(stream) if stream.has_ended())
+    }
 }

@@ -1,10 +1,12 @@
 //! A client that leaves ends its exchange at once, in whatever phase that is, and its server hears of it.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::Instant;
 
 use crate::record::Cause;
 use crate::testing::world::{Manner, USUAL, app, attempts};
-use crate::testing::{Dial, World, run, settle};
+use crate::testing::{Dial, World, millis, pass, run, secs, settle};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
@@ -244,5 +246,28 @@ fn a_client_that_breaks_a_tunnel_off_ends_it_for_the_server() {
         server.try_send("more").await;
         drop(server);
         world.ends_with(499, Some(Cause::ClientAbort)).await;
+    });
+}
+
+#[test]
+fn a_client_that_leaves_behind_content_that_its_server_does_not_read_is_noticed_within_a_second_or_two() {
+    run(async {
+        // A client that is allowed to shut its sending side early may still wait for its answer.
+        for (manner, limit, status, cause) in [(USUAL, secs(2), 499, Cause::ClientAbort), (PATIENT, secs(31), 504, Cause::SendStalled)] {
+            let mut world = World::with(Manner { width: 1000, ..manner }, |_| {});
+            let mut client = world.client();
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
+            let start = Instant::now();
+            // The pipes are full then, and stay so.
+            while tokio::time::timeout(millis(5), client.send(b"x")).await.is_ok() {}
+            let server = world.accept().await;
+            drop(client);
+            while world.thread.shared().totals.running.load(Ordering::SeqCst) > 0 {
+                pass(millis(10)).await;
+            }
+            assert!(start.elapsed() <= limit, "{:?}", start.elapsed());
+            drop(server);
+            world.ends_with(status, Some(cause)).await;
+        }
     });
 }
