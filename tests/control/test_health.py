@@ -81,6 +81,17 @@ def test_a_reflex_is_shown_at_once_and_a_probe_goes_out_to_it(house: House) -> N
     assert house.status(ONE) == "healthy"
 
 
+def test_one_that_the_engine_spares_for_its_silence_is_suspect_and_not_told_back(house: House) -> None:
+    house.engine.happen("app", ONE, "reflex", "slow")
+    house.health.turn()
+    shown = house.health.standing()["app"].endpoints[ONE]
+    assert (shown.status, shown.code) == ("suspect", "slow")
+    assert house.told(ONE)["status"] == "healthy"
+    house.engine.happen("app", ONE, "recovered")
+    house.health.turn()
+    assert house.status(ONE) == "healthy"
+
+
 def test_tiers_and_all_down_are_events_with_the_tier_that_serves(house: House) -> None:
     house.engine.happen("app", None, "tier", None, **{"from": 0, "to": 1})
     house.engine.pools["app"] = {"tier": 1}
