@@ -86,3 +86,12 @@ def test_a_duration_has_two_units_at_most(seconds: float, text: str) -> None:
 
 def test_a_latency_is_in_milliseconds_and_an_unknown_one_is_a_dash() -> None:
     assert (milliseconds(0.00125), milliseconds(None)) == ("1.2 ms", "-")
+
+
+def test_a_source_of_endpoints_that_has_nothing_is_told_with_why(forebay: Command, home: Path) -> None:
+    pools = {"app": Pool(discovery={"file": home / "endpoints.json"})}
+    with Gateway(listen="127.0.0.1:0", access_log="off", pools=pools).start(engine=engine) as running:
+        while running.status()["discovery"][0]["state"] != "empty":  # looked at twice a second; the test's limit ends this
+            pass
+        out = forebay("status").out
+    assert f"file {home}/endpoints.json: nothing found: {home}/endpoints.json: cannot be read: No such file or directory" in out

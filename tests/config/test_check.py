@@ -1,5 +1,7 @@
 """The linter says what is legal and probably wrong, and is silent about the rest."""
 
+from pathlib import Path
+
 import pytest
 
 from forebay.config.check import warnings
@@ -79,6 +81,20 @@ def test_more_requests_than_connections_are_told() -> None:
     assert told(pool=Pool(["a:1"], max_inflight=20, max_connections=10)) == [
         "pools.app.max_inflight: 20 is more than max_connections, 10, and each request has a connection; at most 10 will run",
     ]
+
+
+def test_a_file_of_endpoints_that_is_missing_broken_or_empty_is_told_and_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "endpoints.json"
+    pools = {"default": Pool(discovery={"file": file})}
+    key = "pools.default.discovery.file"
+    assert told(pools=pools) == [f'{key}: "{file}" cannot be read: No such file or directory; the pool waits for it']
+    file.write_text('["10.0.0.1:80"')
+    wrong = f"{file}:1: not JSON: expecting ',' delimiter (column 15)"
+    assert told(pools=pools) == [f"{key}: {wrong}; until it is right, the pool has what it said before"]
+    file.write_text("[]")
+    assert told(pools=pools) == [f'{key}: "{file}" holds no endpoints; the pool waits for some']
+    file.write_text('["10.0.0.1:80"]')
+    assert told(pools=pools) == []
 
 
 def test_weights_that_random_passes_by_are_told() -> None:

@@ -25,6 +25,12 @@ FLIPS = 5
 TTL = 1.0
 
 
+class Http(ThreadingHTTPServer):
+    """Waits for its connections when it closes."""
+
+    daemon_threads = False
+
+
 class Server:
     """A server on a loopback address of its own, `127.0.0.N`, that answers with its number."""
 
@@ -43,7 +49,7 @@ class Server:
                 """Say nothing."""
 
         self.host = f"127.0.0.{number}"
-        self._http = ThreadingHTTPServer((self.host, port), Handler)
+        self._http = Http((self.host, port), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
 
     def __enter__(self) -> Self:
@@ -78,7 +84,8 @@ def names() -> Iterator[NameServer]:
 
 def served_by(url: str) -> str | None:
     """The number of the server that answers; None where none does."""
-    return httpx.get(url).headers.get("x-server")
+    server: str | None = httpx.get(url).headers.get("x-server")
+    return server
 
 
 def fronting(pool: Pool) -> Gateway:

@@ -85,3 +85,22 @@ def test_a_policy_of_ones_own_serves_and_so_does_a_function(clone: Path) -> None
     (status,) = (text for text in said if "healthy" in text)
     assert f"127.0.0.1:{ports[8001]}" in status
     assert "3" in said[-2].splitlines()
+
+
+def test_endpoints_are_found_in_a_file_that_changes_and_a_broken_one_changes_nothing(clone: Path) -> None:
+    ports = free_ports(8001, 8002, 8080)
+    said = []
+    with shell(clone) as bash:
+        for block in blocks("docs/guides/discovery.md", ports):
+            if block.title:
+                (clone / block.title).write_text(block.text)
+            elif block.language == "sh":
+                said.append("".join(bash.run(block.text)))
+                for port in (port for port in ports.values() if f" {port} >" in block.text):
+                    until_listening(port)
+                if "forebay run" in block.text:
+                    until_listening(ports[8080])
+    assert "gateway.toml: good" in said[1]
+    assert [word for text in said[2:] for word in text.split() if word in {"first", "second"}] == ["first", "second", "second"]
+    assert "file endpoints.json: stale" in said[-1]
+    assert "not JSON: expecting ',' delimiter" in said[-1]

@@ -16,6 +16,14 @@ def test_one_glance_tells_where_it_listens_and_what_it_feeds() -> None:
     ]
 
 
+def test_endpoints_that_are_found_are_told_by_their_source() -> None:
+    for pool, told in (
+        (Pool(discovery={"file": "endpoints.json"}), "endpoints of endpoints.json"),
+        (Pool(["10.0.0.1:80"], discovery={"dns": "app.example:80"}), "1 endpoint and those of app.example:80"),
+    ):
+        assert lines(Gateway(listen="127.0.0.1:0", pools={"app": pool}), {"default": ["127.0.0.1:8080"]})[0].endswith(f"-> app ({told})")
+
+
 def test_several_listeners_pools_and_routes_stand_in_the_same_line() -> None:
     gateway = Gateway(
         listeners={"web": {"bind": ["127.0.0.1:0", "[::1]:0"]}},

@@ -48,6 +48,7 @@ def _head(document: dict[str, Any]) -> list[str]:
         f"records: {records['written']} written, {records['dropped']} dropped; causes: {causes or 'none'}",
         f"events: {events or 'none'}",
         *(line for name, pool in document["pools"].items() for line in _unusual(name, pool)),
+        *(line for source in document["discovery"] for line in _stale(source)),
     ]
 
 
@@ -59,6 +60,15 @@ def _unusual(name: str, pool: dict[str, Any]) -> Iterator[str]:
         yield f"pool {name}: tier {pool['tier']} serves"
     if pool["held"]:
         yield f"pool {name}: held as it is: {pool['held']['reason']}"
+
+
+def _stale(source: dict[str, Any]) -> Iterator[str]:
+    """What serves without having been confirmed lately, and what has nothing to serve."""
+    if source["state"] in {"stale", "held"}:
+        age = f", confirmed {duration(source['age'])} ago" if source["age"] is not None else ""
+        yield f"{source['kind']} {source['source']}: {source['state']}{age}: {source['error']}"
+    elif source["state"] == "empty":
+        yield f"{source['kind']} {source['source']}: nothing found: {source['error']}"
 
 
 def _rows(document: dict[str, Any]) -> list[tuple[str, ...]]:

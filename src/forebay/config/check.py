@@ -6,17 +6,19 @@ Each rule yields what it found with the path of its key; none changes anything, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from forebay.config.balance import policy_findings
 from forebay.config.cover import Covering
+from forebay.config.endpoints_file import first_line, parse
 from forebay.config.failing import failover_findings
 from forebay.config.patterns import literal_prefix
 from forebay.config.routes import Route
 from forebay.config.schema import GatewayConfig
 from forebay.config.snapshot import route_id
 from forebay.config.words import Found, path_text
-from forebay.errors import Fault
+from forebay.errors import ConfigError, Fault
 from forebay.types import format_duration
 
 _FORWARDING_KEYS: Final = ("timeout", "first_byte_timeout", "idempotency_key", "strip_prefix", "rewrite", "request_headers")
@@ -24,7 +26,8 @@ _FORWARDING_KEYS: Final = ("timeout", "first_byte_timeout", "idempotency_key", "
 
 def warnings(config: GatewayConfig) -> list[Fault]:
     """Every finding of the linter, as faults of severity `warning`, in the order of their lines."""
-    rules = (_shadowed, _without_effect, _route_times, _prefixes, _edits, _pools, _affinities, policy_findings, failover_findings, _trust)
+    routes = (_shadowed, _without_effect, _route_times, _prefixes, _edits)
+    rules = (*routes, _pools, _endpoints_files, _affinities, policy_findings, failover_findings, _trust)
     found = [each for rule in rules for each in rule(config)]
     origin = config.provenance
     faults = [Fault(message, path_text(path), origin.file, origin.line(path), hint, severity="warning") for path, message, hint in found]
@@ -101,6 +104,22 @@ def _pools(config: GatewayConfig) -> Iterator[Found]:
         if pool.max_inflight is not None and pool.max_connections is not None and pool.max_inflight > pool.max_connections:
             said = f"{pool.max_inflight} is more than max_connections, {pool.max_connections}, and each request has a connection"
             yield ("pools", name, "max_inflight"), said, f"at most {pool.max_connections} will run"
+
+
+def _endpoints_files(config: GatewayConfig) -> Iterator[Found]:
+    """Not a fault: a gateway starts without its file, and takes it up when it is there."""
+    for name, pool in config.pools.items():
+        if pool.discovery.file is None:
+            continue
+        try:
+            endpoints = parse(Path(pool.discovery.file).expanduser().read_bytes(), pool.discovery.file)
+        except OSError as error:
+            yield ("pools", name, "discovery", "file"), f'"{pool.discovery.file}" cannot be read: {error.strerror}', "the pool waits for it"
+        except ConfigError as error:
+            yield ("pools", name, "discovery", "file"), first_line(error), "until it is right, the pool has what it said before"
+        else:
+            if not endpoints and not pool.endpoints:
+                yield ("pools", name, "discovery", "file"), f'"{pool.discovery.file}" holds no endpoints', "the pool waits for some"
 
 
 def _affinities(config: GatewayConfig) -> Iterator[Found]:

@@ -107,9 +107,10 @@ class Discovery(Table):
     )
 
     @property
-    def found_elsewhere(self) -> bool:
-        """Whether it names a source of endpoints."""
-        return any(getattr(self, kind) is not None for kind in SOURCES)
+    def source(self) -> str | None:
+        """The name, service or file that endpoints come from; None where there is none."""
+        named = (getattr(self, kind) for kind in SOURCES)
+        return next((str(each) for each in named if each is not None), None)
 
     @property
     def manner(self) -> Discovery:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from forebay.config.schema import GatewayConfig
+from forebay.config.schema import GatewayConfig, Pool
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Start:
     def lines(self) -> list[str]:
         """Where it listens and what it feeds; then threads, access log, control socket."""
         listens = ", ".join(f"http://{address}" for addresses in self.addresses.values() for address in addresses)
-        feeds = ", ".join(f"{name} ({_count(len(pool.endpoints), 'endpoint')})" for name, pool in self.config.pools.items())
+        feeds = ", ".join(f"{name} ({_endpoints(pool)})" for name, pool in self.config.pools.items())
         routes = f" by {_count(len(self.config.routes), 'route')}" if len(self.config.routes) > 1 else ""
         log = self.config.access_log
         details = [
@@ -30,6 +30,12 @@ class Start:
             f"control on {self.control}",
         ]
         return [f"forebay {self.version} listens on {listens} -> {feeds or 'its routes alone'}{routes}", f"  {'; '.join(details)}"]
+
+
+def _endpoints(pool: Pool) -> str:
+    found = pool.discovery.source
+    declared = _count(len(pool.endpoints), "endpoint")
+    return declared if found is None else f"{declared} and those of {found}" if pool.endpoints else f"endpoints of {found}"
 
 
 def stopping(running: int, grace: float) -> str:

@@ -22,7 +22,7 @@ class Watched:
         self.file = file
         self.said: list[Answer[Endpoint]] = []
         self.files = Files(lambda _, answer: self.said.append(answer))
-        self.files.want([str(file)], watch=False)
+        self.files.want([str(file)])
 
     def look(self, times: int = 1) -> list[Answer[Endpoint]]:
         """Return what it says anew."""
@@ -162,6 +162,8 @@ def test_its_thread_sees_a_change_by_itself_and_ends_when_it_is_stopped(tmp_path
 
     files = Files(report)
     files.want([str(file)])
+    files.start()
+    files.start()
     assert changed.wait(10)
     changed.clear()
     file.write_text(BOTH)

@@ -103,6 +103,7 @@ class Discovery:
 
     def turn(self, now: float) -> float:
         """Take in what was answered, ask what is due; returns when there will be more to do, or infinity."""
+        self.files.start()  # here, since before the first turn there is nobody to wake
         while self._answers:
             entry, answer = self._answers.popleft()
             entry.take(answer, now)

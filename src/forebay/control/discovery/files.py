@@ -41,10 +41,13 @@ class Files:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def want(self, files: Iterable[str], *, watch: bool = True) -> None:
-        """Look after these from now on; without `watch` only when told to by `look`."""
+    def want(self, files: Iterable[str]) -> None:
+        """Look after these from now on, once there is a `start`."""
         self._wanted = tuple(sorted(files))
-        if self._wanted and watch and self._thread is None:
+
+    def start(self) -> None:
+        """Have the thread look, where there is anything to look at; may be called again and again."""
+        if self._wanted and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="forebay-files", daemon=True)
             self._thread.start()
 
