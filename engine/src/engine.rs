@@ -31,9 +31,10 @@ use crate::upstream::idle::{Idle, KEPT_FOR};
 
 pub use crate::server::listening::Sockets;
 
-mod standing;
+#[path = "failover/orders.rs"]
+mod orders;
 
-pub use standing::{PoolStand, StandSpec};
+pub use orders::{PoolStand, StandSpec};
 
 /// What a thread is told.
 enum Command {

@@ -78,8 +78,9 @@ impl Reflex {
     }
 
     /// An attempt succeeded.
-    pub fn succeeded(&mut self) {
+    pub fn succeeded(&mut self, now: u64) {
         self.failures = 0;
+        self.pause = self.pause(now);
     }
 
     /// The pause is over, for good reason.
@@ -185,7 +186,7 @@ mod tests {
         for now in 0..20 {
             assert!(!reflex.failed(Cause::SendFailed, false, &rules(), now));
             assert!(!reflex.failed(Cause::SendFailed, false, &rules(), now));
-            reflex.succeeded();
+            reflex.succeeded(now);
         }
     }
 

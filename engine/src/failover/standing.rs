@@ -265,7 +265,8 @@ impl Inner {
             let fails = proof && tried && !self.reflex.is_passed_over(now) && self.reflex.leave(Ground::Failures, rules, now);
             return fails.then_some(Kind::TrialFailed);
         }
-        self.reflex.succeeded();
+        self.reflex.succeeded(now);
+        self.lapse(now);
         let paused = self.reflex.pause(now).is_some();
         let heard = !paused && ((self.status == Status::Unknown && !self.newcomer) || (self.status == Status::Suspect && self.silent));
         let kept_out = matches!(self.status, Status::Draining | Status::Disabled) && !self.has_lapsed(now);
@@ -278,6 +279,14 @@ impl Inner {
             (true, _) => None,
             (_, true) => Some(Kind::TrialPassed),
             _ => Some(Kind::Recovered),
+        }
+    }
+
+    /// What was said of it for a while that is over is forgotten.
+    fn lapse(&mut self, now: u64) {
+        if let (Status::Draining | Status::Disabled, Some(until)) = (self.status, self.until.filter(|until| *until <= now)) {
+            self.set(Status::Healthy, until);
+            self.until = None;
         }
     }
 
@@ -353,7 +362,7 @@ impl Inner {
         if same {
             self.since = since;
         }
-        (self.until, self.silent) = (until, false);
+        (self.until, self.silent) = (until.filter(|_| status != Status::Healthy), false);
         if status == Status::Healthy {
             self.newcomer = false;
         }

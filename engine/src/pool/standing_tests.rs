@@ -154,6 +154,7 @@ fn what_control_says_holds_until_it_lapses_by_itself() {
         assert_eq!(scene.who(3500).contains(&0), !trial, "{word}");
         scene.answers(&held, true, 3600);
         assert_eq!((scene.who(3600), scene.status(0, 3600)), (vec![0, 1, 2], Status::Healthy), "{word}");
+        assert!(scene.pool.endpoints[0].state.standing.is_calm(), "{word}");
     }
 }
 
@@ -283,6 +284,8 @@ fn a_server_that_asks_to_be_left_alone_is_unless_nobody_else_is_left() {
     let scene = Scene::new(|_| {});
     scene.pool.put_off(&scene.pool.endpoints[0], 5, 0);
     assert_eq!((scene.who(0), scene.who(4999), scene.who(5000)), (vec![1, 2], vec![1, 2], vec![0, 1, 2]));
+    scene.answers(&scene.lease(0, 5000), true, 5000);
+    assert!(scene.pool.endpoints[0].state.standing.is_calm());
     for endpoint in &scene.pool.endpoints[..2] {
         scene.fails(2, Cause::ConnectRefused, 6000);
         scene.pool.put_off(endpoint, 5, 6000);
