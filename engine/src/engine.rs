@@ -49,6 +49,8 @@ enum Command {
 #[derive(Default)]
 struct State {
     listeners: Listeners,
+    /// Snapshots that threads may still look at.
+    replaced: Vec<Arc<Snapshot>>,
     commands: Vec<mpsc::UnboundedSender<Command>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -174,6 +176,9 @@ impl Engine {
         let snapshot = Arc::new(snapshot);
         self.shared.publish(Arc::clone(&snapshot));
         retire(&previous, &snapshot);
+        // A snapshot of thousands of routes takes milliseconds to take apart. That is done here, not by the thread that lets go of it last.
+        state.replaced.retain(|old| Arc::strong_count(old) > 1);
+        state.replaced.push(previous);
         state.listeners.replace(fresh, &snapshot.spec.listeners);
         hand_out(&mut state);
         for pool in snapshot.pools.values() {

@@ -28,8 +28,12 @@ _ALL_ADDRESSES: Final = "[::]"
 _PARTS: Final = ("limits", "trusted_proxies", "forwarded", "listeners")
 
 
-def snapshot(config: GatewayConfig, number: int, resolved: Resolved, secret: bytes = b"") -> Json:
-    """The whole snapshot of a configuration.
+Known = tuple[GatewayConfig, Json]
+"""A configuration and the snapshot that was made of it."""
+
+
+def snapshot(config: GatewayConfig, number: int, resolved: Resolved, secret: bytes = b"", known: Known | None = None) -> Json:
+    """The whole snapshot of a configuration. With `known`, it shares with that one the routes that are the very same objects in both.
 
     An endpoint with a name becomes one endpoint for each of the name's addresses; without any, it stays one without a target. Where
     two endpoints of a pool come to the same id, the first declared keeps it and the other is left out. `secret` signs the cookies of pools
@@ -42,7 +46,7 @@ def snapshot(config: GatewayConfig, number: int, resolved: Resolved, secret: byt
         "trusted_proxies": [str(network) for network in config.trusted_proxies],
         "forwarded": config.forwarded,
         "listeners": listener_specs(config),
-        "routes": [_route(route_id(index, route), route) for index, route in enumerate(config.all_routes)],
+        "routes": _routes(config, known),
         "pools": {name: pool_spec(name, pool, resolved, secret) for name, pool in config.pools.items()},
     }
 
@@ -86,18 +90,26 @@ def _affinity(affinity: Affinity, secret: bytes) -> Json:
 
 def delta(old: Json, new: Json) -> Json:
     """The `DeltaSpec` that leads from one snapshot to another: only what differs."""
-    before = {route["id"]: route for route in old["routes"]}
-    order = [route["id"] for route in new["routes"]]
     changes = {part: new[part] for part in _PARTS if old[part] != new[part]}
     return {
         "base": old["number"],
         "number": new["number"],
         **changes,
-        "routes": [route for route in new["routes"] if before.get(route["id"]) != route],
-        **({"route_order": order} if order != list(before) else {}),
+        **_route_changes(old["routes"], new["routes"]),
         "pools": {name: pool for name, pool in new["pools"].items() if old["pools"].get(name) != pool},
         "removed_pools": [name for name in old["pools"] if name not in new["pools"]],
     }
+
+
+def _route_changes(old: list[Json], new: list[Json]) -> Json:
+    if old is new:
+        return {"routes": []}
+    before = {route["id"]: route for route in old}
+    order = [route["id"] for route in new]
+    pairs = ((route, before.get(route["id"])) for route in new)
+    # What is shared is not compared: there may be thousands of routes, and dozens of changes a second.
+    changed = [route for route, known in pairs if known is not route and known != route]
+    return {"routes": changed, **({"route_order": order} if order != list(before) else {})}
 
 
 def needs_secret(config: GatewayConfig) -> bool:
@@ -131,6 +143,17 @@ def _socket(address: Address) -> str:
     if not address.host:
         return f"{_ALL_ADDRESSES}:{address.port}"
     return f"127.0.0.1:{address.port}" if address.host == "localhost" else str(address)
+
+
+def _routes(config: GatewayConfig, known: Known | None) -> list[Json]:
+    if known is None:
+        return [_route(route_id(index, route), route) for index, route in enumerate(config.all_routes)]
+    if config.routes and config.routes is known[0].routes:
+        routes: list[Json] = known[1]["routes"]
+        return routes
+    before = {id(route): spec for route, spec in zip(known[0].all_routes, known[1]["routes"], strict=True)}
+    specs = ((route_id(index, route), route, before.get(id(route))) for index, route in enumerate(config.all_routes))
+    return [spec if spec is not None and spec["id"] == name else _route(name, route) for name, route, spec in specs]
 
 
 def _route(name: str, route: Route) -> Json:

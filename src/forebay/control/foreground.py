@@ -2,11 +2,11 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGHUP
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from forebay.control import systemd
 from forebay.control.reload import Outcome
@@ -16,6 +16,9 @@ from forebay.errors import ConfigError, ForebayError
 
 _DEBOUNCE: Final = 200
 """Milliseconds that a file must be left alone before it is read."""
+
+_LOOK: Final = 1000
+"""Milliseconds after which it is looked at in any case."""
 
 
 class Reloadable(Protocol):
@@ -45,8 +48,8 @@ def until_told(running: Reloadable, signals: Signals) -> bool:
     return False
 
 
-def reload(running: Reloadable) -> None:
-    """Reload, and say in one block on standard error what changed, or why nothing did."""
+def reload(running: Reloadable, *, quiet: bool = False) -> None:
+    """Reload, and say in one block on standard error what changed, or why nothing did; `quiet` says nothing where nothing differs."""
     systemd.reloading()
     try:
         outcome = running.reload()
@@ -55,7 +58,8 @@ def reload(running: Reloadable) -> None:
         say("forebay: nothing was reloaded, and the last good configuration goes on serving:", *(f"  {fault}" for fault in faults))
     else:
         lines = [*(str(each) for each in outcome.changes), *(f"warning: {each}" for each in outcome.warnings)]
-        say(f"forebay: {outcome.origin}: {'nothing differs' if not outcome.changes else 'serves'}", *(f"  {line}" for line in lines))
+        if outcome.changes or not quiet:
+            say(f"forebay: {outcome.origin}: {'nothing differs' if not outcome.changes else 'serves'}", *(f"  {line}" for line in lines))
     systemd.ready()
 
 
@@ -73,7 +77,9 @@ def watching(running: Reloadable) -> Iterator[None]:
     if source is None:
         raise ForebayError("there is no file to watch", hint="give `forebay run --watch` a TOML file or MODULE:ATTRIBUTE")
     over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(source.path, _content(source.path), over, lambda: reload(running)), name="forebay-watch")
+    # The file may have changed since it was read, so that it is read once more; a module is not executed again without need.
+    last = _content(source.path) if source.module else None
+    thread = threading.Thread(target=_watch, args=(source.path, last, over, running), name="forebay-watch", daemon=True)
     thread.start()
     try:
         yield
@@ -82,17 +88,17 @@ def watching(running: Reloadable) -> Iterator[None]:
         thread.join()
 
 
-def _watch(path: Path, last: bytes | None, over: threading.Event, changed: Callable[[], None]) -> None:
+def _watch(path: Path, last: bytes | None, over: threading.Event, running: Reloadable) -> None:
     from watchfiles import watch  # noqa: PLC0415 - only who watches pays for its import
 
-    for _ in watch(
-        path.parent, watch_filter=None, step=_DEBOUNCE, debounce=5 * _DEBOUNCE, stop_event=over, recursive=False, rust_timeout=200
-    ):
+    options: Any = {"watch_filter": None, "recursive": False, "step": _DEBOUNCE, "debounce": 5 * _DEBOUNCE}
+    # It is looked at once a second too: some file systems, those of networks above all, tell of no change.
+    for _ in watch(path.parent, stop_event=over, rust_timeout=_LOOK, yield_on_timeout=True, **options):
         content = _content(path)
         # While it is away for a moment, being replaced, there is nothing to read; its return is a change again.
         if content is not None and content != last:
-            last = content
-            changed()
+            first, last = last is None, content
+            reload(running, quiet=first)
 
 
 def _content(path: Path) -> bytes | None:

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any, Protocol
 
 from forebay.config.schema import Endpoint, GatewayConfig
-from forebay.config.snapshot import delta, needs_secret, snapshot
+from forebay.config.snapshot import Known, delta, needs_secret, snapshot
 from forebay.config.sources import Source, collected, expanded, sources
 from forebay.control.callables import callables
 from forebay.control.engine import Callables, Engine, refusals
@@ -77,6 +77,7 @@ class Loop:
         self._observer = observer
         self._secret = cache(secret)
         self.desired = Desired(config, overlays=overlays)
+        self._known: Known | None = None
         self.effective = self._snapshot(config, 1)
         self._clock = clock
         self._engine: Engine | None = None
@@ -189,7 +190,9 @@ class Loop:
     def _snapshot(self, config: GatewayConfig, number: int) -> Effective:
         secret = self._secret() if needs_secret(config) else b""
         found = expanded(config, self._observer.lists())
-        return Effective(snapshot(found, number, self._observer.resolved(), secret))
+        new = snapshot(found, number, self._observer.resolved(), secret, self._known)
+        self._known = (found, new)
+        return Effective(new)
 
     def _publish(self, config: GatewayConfig, functions: Callables) -> None:
         new = self._snapshot(config, self.effective.number + 1)

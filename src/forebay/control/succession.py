@@ -1,4 +1,4 @@
-"""The place of a gateway in the foreground among its generations: what it takes over from the process before it, and who takes over from it."""
+"""A gateway in the foreground among its generations: what it takes over from the process before it, and who takes over from it."""
 
 import os
 import socket
