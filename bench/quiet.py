@@ -73,6 +73,9 @@ class Traffic:
         for change in decision.changes:
             if change.verdict.status in {"suspect", "ejected"}:
                 self.found.append((now, change.endpoint, str(change.verdict.status)))
+            elif change.verdict.claim.reason == "expired":
+                # The request that tries it succeeds.
+                pool.event(change.endpoint, "trial_passed", None, now)
         if decision.changes:
             able = [name for name in names if pool.verdict(name).told in {"healthy", "unknown"}] or names
         return able, min(now + self.tick, max(decision.due, now + 0.05))

@@ -89,6 +89,9 @@ def test_an_ejected_endpoint_comes_back_by_a_trial() -> None:
     assert pool.decide(verdict.told_until - 0.01).changes == ()
     (change,) = pool.decide(verdict.told_until).changes
     assert (change.verdict.status, change.verdict.claim.reason) == ("healthy", "expired")
+    assert (change.verdict.told, change.verdict.told_until) == (Status.EJECTED, verdict.told_until), "the engine tries it by itself"
+    pool.event("a", "trial_passed", None, verdict.told_until + 1)
+    assert pool.decide(verdict.told_until + 1).verdicts["a"].told is Status.HEALTHY
 
 
 def test_without_peers_that_answer_nobody_is_judged() -> None:

@@ -64,6 +64,15 @@ def test_the_engines_reflex_is_shown_and_not_told_back_to_it(cause: str, status:
     assert (verdict.status, verdict.claim.reason) == (Status.HEALTHY, Reason.TRIAL_PASSED)
 
 
+def test_a_silent_endpoint_that_the_engine_spares_is_suspect() -> None:
+    made = pool("a", "b")
+    made.event("a", "reflex", "slow", 1.0)
+    verdict = made.decide(1.0).verdicts["a"]
+    assert (verdict.status, verdict.claim.reason, verdict.told) == (Status.SUSPECT, Reason.SLOW, Status.HEALTHY)
+    made.event("a", "recovered", None, 2.0)
+    assert made.decide(2.0).verdicts["a"].status is Status.HEALTHY
+
+
 def test_an_order_goes_before_all_but_a_missing_address_and_ends_by_itself() -> None:
     made = pool("a", "b")
     made.event("a", "reflex", "connect_refused", 1.0)
@@ -163,7 +172,7 @@ def test_a_claim_never_outlives_its_time_and_something_always_holds(steps: list[
             standing.put(source, claim)
         verdict = standing.lapse(now)
         assert verdict.claim.until is None or verdict.claim.until > now
-        assert verdict.told_until is None or verdict.told_until > now
+        assert verdict.told_until is None or verdict.told_until > now or verdict.claim.reason is not Reason.NEW
         assert standing.due is None or standing.due > now
 
 

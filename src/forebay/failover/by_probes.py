@@ -47,7 +47,8 @@ def _back(roster: Roster, name: str, rules: ProbeRules, now: float) -> None:
     standing, server = known.standing, known.standing.claim(Source.SERVER)
     well = Claim(Status.HEALTHY, Reason.PROBE_PASSED, f"{rules.rise} probes in a row have passed", now)
     if standing.claim(Source.PROBES) is not None:
-        standing.lift(Source.PROBES, well)
+        standing.lift(Source.PROBES)
+        standing.proven(well)
         # What its requests met before it came back is not held against it.
         roster.peers(known.member.tier).forget(name, now)
     if server is not None and server.reason is Reason.PROBE_DRAINING:

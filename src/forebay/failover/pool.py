@@ -98,7 +98,7 @@ class PoolHealth:
             return
         if kind in {"recovered", "trial_passed"}:
             known.evidence.live(1, 0, at)
-            known.standing.lift(Source.ENGINE, Claim(Status.HEALTHY, Reason.TRIAL_PASSED, "a request has succeeded", at))
+            known.standing.proven(Claim(Status.HEALTHY, Reason.TRIAL_PASSED, "a request has succeeded", at))
         elif kind in {"reflex", "trial_failed"}:
             known.evidence.live(0, 1, at)
             known.standing.put(Source.ENGINE, passed_over(kind, cause, at))

@@ -73,7 +73,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What holds of an endpoint. `told` and `told_until` are what the engine is to be told: all but what it knows by itself."""
+    """What holds of an endpoint. `told` and `told_until` are what the engine is to be told: all but what it knows by itself. A judgement
+    that has lapsed stays told, since it is the engine's to try the endpoint then, until a request has succeeded.
+    """
 
     claim: Claim
     source: Source
@@ -107,11 +109,12 @@ _ORDERED: Final = 2
 class Standing:
     """The claims of one endpoint, and what holds of them."""
 
-    __slots__ = ("_claims", "_verdict")
+    __slots__ = ("_claims", "_tried", "_verdict")
 
     def __init__(self, now: float, *, probed: bool) -> None:
         text = "its first probe has not passed yet" if probed else "nothing has been sent to it yet"
         self._claims: dict[Source, Claim] = {Source.BASE: Claim(Status.UNKNOWN, Reason.NEW, text, now)}
+        self._tried: Claim | None = None
         self._verdict = self._judge()
 
     @property
@@ -133,9 +136,17 @@ class Standing:
         old = self._claims.get(source)
         if old is not None and old.status == claim.status:
             claim = replace(claim, since=old.since)
+        if source is Source.JUDGEMENT:
+            self._tried = None
         self._claims[source] = claim
         self._verdict = self._judge()
         return self._verdict
+
+    def proven(self, base: Claim) -> Verdict:
+        """A request that tried it has succeeded, or its probes have passed again: it is left out no more. Returns what holds then."""
+        self._tried = None
+        self._claims.pop(Source.ENGINE, None)
+        return self.put(Source.BASE, base)
 
     def lift(self, source: Source, base: Claim | None = None) -> Verdict:
         """Withdraw what a source says; `base`, where given, is known of the endpoint from then on. Returns what holds then."""
@@ -151,6 +162,7 @@ class Standing:
         for source in over:
             claim = self._claims.pop(source)
             if source is Source.JUDGEMENT:
+                self._tried = claim
                 text = "its time is over, and one request at a time tries it"
             else:
                 text = f"{claim.text}: its time is over"
@@ -165,9 +177,10 @@ class Standing:
 
     def _judge(self) -> Verdict:
         source, claim = min(self._claims.items(), key=_rank)
-        if source is not Source.ENGINE:
-            return Verdict(claim, source, claim.status, claim.until)
-        _, told = min((each for each in self._claims.items() if each[0] is not Source.ENGINE), key=_rank)
+        beside = [each for each in self._claims.items() if each[0] is not Source.ENGINE]
+        told_by, told = min(beside, key=_rank)
+        if told_by is Source.BASE and self._tried is not None:
+            told = self._tried
         return Verdict(claim, source, told.status, told.until)
 
 
