@@ -122,6 +122,12 @@ def test_a_turn_that_observes_nothing_new_publishes_nothing(house: House) -> Non
     assert house.engine.deltas == []
 
 
+def test_a_turn_that_observes_nothing_new_makes_no_snapshot(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.loop.turn()
+    monkeypatch.setattr(house.loop, "_snapshot", lambda *_: pytest.fail("made one"))
+    house.loop.turn()
+
+
 def test_a_turn_says_how_long_there_is_nothing_to_do(house: House) -> None:
     assert house.loop.turn() == inf
     house.observer.due = 100.5

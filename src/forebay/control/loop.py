@@ -83,6 +83,7 @@ class Loop:
         self._engine: Engine | None = None
         self._lock = threading.Condition(threading.RLock())
         self._wake = threading.Event()
+        self._observed: tuple[GatewayConfig, dict[str, Sequence[str]], dict[str, Sequence[Endpoint]]] | None = None
         self._awaited: list[Mapping[str, Source]] = []
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -154,8 +155,12 @@ class Loop:
         with self._lock:
             now = self._clock()
             due = self._observer.turn(now)
+            # Most look-ups say what was known, and making a snapshot of thousands of routes takes longer than all of them.
+            observed = self.desired.config, dict(self._observer.resolved()), dict(self._observer.lists())
             try:
-                self._publish(self.desired.config, self.callables)
+                if self._observed is None or self._observed[0] is not observed[0] or self._observed[1:] != observed[1:]:
+                    self._publish(self.desired.config, self.callables)
+                self._observed = observed
             except ForebayError:
                 _log.exception("a snapshot could not be published; the last one goes on serving")
                 due = min(due, now + _RETRY)
