@@ -26,7 +26,7 @@ pub struct EndpointState {
     pub sent: AtomicU64,
     /// Content bytes received from it.
     pub received: AtomicU64,
-    /// Time to the response head.
+    /// Time to the response head, or until the attempt was given up for a quicker one.
     pub latency: Histogram,
     /// Whether it ever answered.
     pub answered: AtomicBool,

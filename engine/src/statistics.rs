@@ -56,6 +56,7 @@ struct PoolStatistics {
     requests: u64,
     attempts: u64,
     retries: u64,
+    effort: EffortStatistics,
     responses: StatusCounts,
     tier: u8,
     all_down: bool,
@@ -63,6 +64,14 @@ struct PoolStatistics {
     latency: HistogramSnapshot,
     callable: Option<CallableStatistics>,
     endpoints: BTreeMap<String, EndpointStatistics>,
+}
+
+#[derive(Debug, Serialize)]
+struct EffortStatistics {
+    raced: u64,
+    hedged: u64,
+    cancelled: u64,
+    refused: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -161,6 +170,12 @@ fn of_pool(pool: &Pool, now: u64) -> PoolStatistics {
         requests: state.requests.load(Ordering::Relaxed),
         attempts: state.attempts.load(Ordering::Relaxed),
         retries: state.retries.load(Ordering::Relaxed),
+        effort: EffortStatistics {
+            raced: state.effort.raced.load(Ordering::Relaxed),
+            hedged: state.effort.hedges.taken.load(Ordering::Relaxed),
+            cancelled: state.effort.cancelled.load(Ordering::Relaxed),
+            refused: state.effort.retries.refused.load(Ordering::Relaxed),
+        },
         responses: state.responses.snapshot(),
         tier,
         all_down: pool.is_all_down(),

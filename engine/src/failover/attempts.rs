@@ -132,9 +132,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
                     }
                 }
                 Step::Ended(Err(Stop::Race(back, rival))) => {
-                    let mut runner = Runner::new(entry, back, &mut course.upload);
-                    self.enter_race(&mut runner, rival.doubt);
-                    rivals.add(runner);
+                    let runner = Runner::new(entry, back, &mut course.upload);
+                    rivals.add(self.enter_race(runner, rival.doubt));
                     (course.why, course.racing) = (rival.why, true);
                     next = Some(rival.lease);
                 }
@@ -239,6 +238,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
     /// Takes in that an attempt was given up for a quicker one: it counts as one that took at least as long.
     pub(super) fn outrun(&self, course: &mut Course<'_, '_>, entry: &Entry) {
         let took = entry.begun.elapsed();
+        entry.lease.endpoint().state.latency.record(took);
         self.pool.outrun(&entry.lease, self.thread.index(), took.as_secs_f64());
         self.learn(took, self.thread.shared().now());
         self.pool.state.effort.cancelled.fetch_add(1, Ordering::Relaxed);

@@ -97,10 +97,11 @@ impl<T: Transport> Attempts<'_, '_, T> {
     }
 
     /// Makes an attempt one that is listened to by the side.
-    pub(super) fn enter_race(&self, runner: &mut Runner<T::Back>, doubt: Option<(Instant, Doubt)>) {
+    pub(super) fn enter_race(&self, mut runner: Runner<T::Back>, doubt: Option<(Instant, Doubt)>) -> Runner<T::Back> {
         runner.until = self.route.spec.first_byte_timeout.map(|limit| Instant::now() + limit);
         runner.doubt = doubt;
         self.pool.state.effort.raced.fetch_add(1, Ordering::Relaxed);
+        runner
     }
 
     /// Keeps an answer for when nothing better comes.

@@ -179,8 +179,25 @@ class CallableStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class EffortStatistics:
+    """What a pool does beyond each request's first attempt.
+
+    `raced`: second attempts beside one that took long; `hedged`: those of them that were hedges; `cancelled`: attempts given up for a
+    quicker one; `refused`: times that the budget for repeating was empty.
+    """
+
+    raced: int = 0
+    hedged: int = 0
+    cancelled: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PoolStatistics:
-    """One pool. `attempts` exceed `requests` where some were repeated; `retries` are those repetitions. `all_down`: nobody is known to serve."""
+    """One pool. `attempts` exceed `requests` where some were repeated; `retries` are those repetitions.
+
+    `all_down`: nobody is known to serve.
+    """
 
     requests: int
     attempts: int
@@ -192,6 +209,7 @@ class PoolStatistics:
     endpoints: Mapping[str, EndpointStatistics]
     tier: int = 0
     all_down: bool = False
+    effort: EffortStatistics = EffortStatistics()
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Self:
@@ -199,7 +217,8 @@ class PoolStatistics:
         endpoints = {name: EndpointStatistics.parse(endpoint) for name, endpoint in value["endpoints"].items()}
         asked = value["callable"] and CallableStatistics.parse(value["callable"])
         queue = QueueStatistics(**value["queue"])
-        parts = {"queue": queue, "latency": histogram(value["latency"]), "callable": asked, "endpoints": endpoints}
+        effort = EffortStatistics(**value.get("effort", {}))
+        parts = {"queue": queue, "latency": histogram(value["latency"]), "callable": asked, "endpoints": endpoints, "effort": effort}
         return cls(**{**value, **parts})
 
 
