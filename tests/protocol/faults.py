@@ -133,6 +133,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "closed_before_response": Fault(get(method="POST", body=b"x"), closing),
     "reset_before_response": Fault(get(method="POST", body=b"x"), reset),
     "first_byte_timeout": Fault(script=silent, keys={"route": {"first_byte_timeout": _SHORT}}),
+    "attempt_timeout": Fault(get(method="POST", body=b"x"), silent, keys={"pool": {"retry": {"attempt_timeout": _SHORT}}}),
     "response_malformed": Fault(script=answers(b"220 mail.example ESMTP\r\n\r\n")),
     "response_length_ambiguous": Fault(script=answers(ok(b"hello", "Content-Length: 6"))),
     "response_head_too_large": Fault(script=answers(ok(b"", "X: " + "x" * 40_000))),
@@ -144,6 +145,8 @@ FAULTS: Final[dict[str, Fault]] = {
 
 UNPROVOKED: Final = {
     "pool_empty": "the configuration refuses a pool without endpoints or with weights of zero alone; the engine's own tests make one",
+    "pool_down": "it takes endpoints that have failed before; the engine's own tests have them fail",
+    "endpoint_unresponsive": "it takes a frozen process, its probes and peers that answer; the tests of chaos freeze one",
     "out_of_files": "the limit on open files holds for the whole process, and accepting would pause before connecting fails",
 }
 """Causes that a test cannot bring about, each with the reason."""

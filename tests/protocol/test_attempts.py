@@ -92,10 +92,17 @@ def test_a_client_that_has_gone_is_not_asked_for_elsewhere() -> None:
 
 
 def test_a_time_that_is_up_is_up_for_every_endpoint() -> None:
-    route = {"timeout": "60ms"}
-    with full_backlog() as silent, Backend() as backend, gateway(silent, backend, route=route) as running:
-        assert cause(ask(running.address, "GET")) == "request_timeout"
+    route, pool = {"timeout": "60ms"}, {"retry": {"attempts": 1}}
+    with full_backlog() as silent, Backend() as backend, gateway(silent, backend, route=route, pool=pool) as running:
+        assert cause(ask(running.address, "GET")) in {"request_timeout", "connect_timeout"}
         assert backend.log == b""
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_connect_that_hangs_leaves_of_the_routes_time_enough_for_another_endpoint(method: str) -> None:
+    with full_backlog() as silent, Backend() as backend, gateway(silent, backend, route={"timeout": "400ms"}) as running:
+        assert ask(running.address, method, b"hello").status == 200
+        assert targets(backend) == [method.encode()]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -229,7 +236,12 @@ def test_a_client_that_goes_while_its_request_queues_is_not_asked_for(method: st
 def test_what_ends_the_wait_for_another_endpoint_is_the_cause_and_not_the_attempt_before(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     keys: dict[str, Any] = {"pool": {"max_inflight": 1}, "access_log": str(log)}
-    with Backend(Conversation.drain) as backend, gateway(closed_port()[0], backend, **keys) as running, Client(running.address) as first:
+    with (
+        Backend(close_at_once) as closing,
+        Backend(Conversation.drain) as backend,
+        gateway(closing, backend, **keys) as running,
+        Client(running.address) as first,
+    ):
         first.send(get("/first"))
         backend.wait(lambda backend: backend.log)
         with Client(running.address) as second:
@@ -238,4 +250,4 @@ def test_what_ends_the_wait_for_another_endpoint_is_the_cause_and_not_the_attemp
         wait_until(lambda: running.pools["app"].statistics().queue.waiting == 0)
     found = [record for record in records(log) if record["target"] == "/second"]
     assert [(record["status"], record["cause"]) for record in found] == [(499, "client_abort")]
-    assert [attempt["outcome"] for attempt in found[0]["attempts"]] == ["connect_refused"]
+    assert [attempt["outcome"] for attempt in found[0]["attempts"]] == ["closed_before_response"]
