@@ -1,10 +1,12 @@
 """What is observed becomes each endpoint's status, the engine is told of it, and the events say so."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from forebay import Pool
+from forebay.testing import FakeEngine
 
 from .house import GOOD, ONE, REFUSED, THREE, TWO, House
 
@@ -149,3 +151,26 @@ def test_pools_are_judged_each_by_itself() -> None:
     house.health.turn()
     assert house.status(ONE, "other") == "healthy"
     house.engine.shutdown()
+
+
+def test_a_turn_that_fails_is_told_and_does_not_end_the_judging(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    turns: list[bool] = []
+    went_on = threading.Event()
+
+    def observe(engine: FakeEngine) -> bytes:
+        turns.append(True)
+        if len(turns) == 2:
+            raise RuntimeError("a fault of ours")
+        if len(turns) > 2:
+            went_on.set()
+        return whole(engine)
+
+    whole = FakeEngine.observe
+    monkeypatch.setattr(FakeEngine, "observe", observe)
+    house.health.start()
+    house.engine.nudge()
+    assert went_on.wait(10)
+    house.health.stop()
+    house.engine.shutdown()
+    assert "those in force go on" in caplog.text

@@ -11,7 +11,7 @@ from typing import Any, Final
 from forebay.config.pools import Pool
 from forebay.config.schema import GatewayConfig
 from forebay.control.commands import Commands
-from forebay.control.engine import Engine, EngineError
+from forebay.control.engine import Engine
 from forebay.control.events import Events
 from forebay.control.loop import Loop, encode
 from forebay.control.overlays import NONE, Key, Overlay, Overlays, lapsed, lifted
@@ -19,7 +19,6 @@ from forebay.control.probing import Prober
 from forebay.control.standing import PoolStanding, Told
 from forebay.control.watched import Watched
 from forebay.control.workers import Workers
-from forebay.errors import ForebayError
 
 _log = logging.getLogger("forebay.health")
 
@@ -270,7 +269,8 @@ class Health:
         while not self._stopping.is_set():
             try:
                 seconds = self.turn()
-            except (EngineError, ForebayError):
+            except Exception:  # noqa: BLE001 - told, and judged anew
+                # Whatever it was, the next turn begins anew; without one, nothing would ever be judged again.
                 _log.exception("statuses could not be brought up to date; those in force go on")
                 seconds = _TICK
             self._engine.wait(seconds)
