@@ -32,10 +32,11 @@ class Http(ThreadingHTTPServer):
 
 
 class Server:
-    """A server on a loopback address of its own, `127.0.0.N`, that answers with its number."""
+    """A server on a loopback address of its own, `127.0.0.N`, that answers with its number. It keeps connections for `idle` seconds."""
 
-    def __init__(self, number: int, port: int) -> None:
+    def __init__(self, number: int, port: int, idle: float | None = None) -> None:
         class Handler(BaseHTTPRequestHandler):
+            timeout = idle
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
@@ -115,6 +116,21 @@ def test_while_the_a_record_flips_every_second_nothing_is_lost_and_a_new_address
     first = min(answer.end for answer in answers if answer.server == "4")
     assert first - flipped < TTL + 1
     assert {answer.server for answer in answers if answer.start > flipped + TTL + 1.2} == {"4"}
+
+
+def test_a_server_that_moved_is_found_at_once_when_its_old_address_refuses_however_long_its_ttl(
+    port: int, names: NameServer, home: Path
+) -> None:
+    names.records[APP, "A"] = ["127.0.0.2"]
+    names.ttl = 3600
+    pool = Pool([f"{APP}:{port}"], discovery={"nameservers": names.address, "max_ttl": "1h"})
+    with Server(3, port), fronting(pool).start() as running:
+        with Server(2, port, idle=0.2):  # it ends when its connections have
+            until(lambda: served_by(running.url) == "2", "the name has no address")
+        names.records[APP, "A"] = ["127.0.0.3"]
+        moved = time.monotonic()
+        until(lambda: served_by(running.url) == "3", "the new address is not used")
+        assert time.monotonic() - moved < 3  # the floor between two look-ups is a second
 
 
 def test_with_everything_outside_gone_it_starts_at_once_says_what_is_missing_and_recovers_alone(
