@@ -69,7 +69,7 @@ fn bid(key: u64, member: &Member) -> f64 {
 /// The higher of two bids, the first in declared order of equals.
 fn higher(best: Option<(f64, u32)>, bid: f64, index: u32) -> Option<(f64, u32)> {
     match best {
-        Some((most, first)) if most > bid || (most == bid && first <= index) => best,
+        Some((most, first)) if most > bid || (most >= bid && first <= index) => best,
         _ => Some((bid, index)),
     }
 }
