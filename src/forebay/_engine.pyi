@@ -69,9 +69,9 @@ class Engine:
     def probe(self, batch: bytes) -> None:
         """Begin probes: a JSON list of `{"pool", "probe", "endpoints": [ID, ...]}`. Returns at once; the outcomes come with `probed`.
 
-        `probe` is `{"kind": "http", "request", "timeout", "fresh", "body"}` or `{"kind": "tcp", "send", "expect_bytes", "timeout"}`. Text has
         one character (below 256) for each byte; `request` is a whole head, in which `{address}` stands for the endpoint's; `timeout` is in
-        seconds; `body` bytes of the content are wanted back, at least `expect_bytes` must come, and 65,536 are handed back at most.
+        one character (below 256) for each byte; `request` is a whole head, in which `{address}` stands for the endpoint's; `timeout` is
+        in seconds; `body` bytes of the content are wanted back, at least `expect_bytes` must come, and 65,536 are handed back at most.
         Raises EngineError for anything else.
         """
     def probed(self) -> bytes:
@@ -87,8 +87,8 @@ class Engine:
         Only endpoints that are named change. `seen` is the number of the last event that control had read: what made the engine pass an
         endpoint over since then stays. `status` (null leaves it) lapses after `for` seconds (null never): draining and disabled to healthy,
         down, ejected and suspect to a trial. `weight` stands for the declared one, null for none such. `failback` has an earlier tier take
-        back now; `held` (null leaves it) keeps the engine from passing endpoints over. Pools and endpoints that are not there are passed by.
-        Raises EngineError for anything else.
+        back now; `held` (null leaves it) keeps the engine from passing endpoints over. Pools and endpoints that are not there are
+        passed by. Raises EngineError for anything else.
         """
     def observe(self) -> bytes:
         """What has happened since the last call, as JSON: `{"number", "lost", "events": [...], "pools": {POOL: {"tier", "all_down",
