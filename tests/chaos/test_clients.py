@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.e2e.programs import until
 
-from .world import Server, configuration, gateway, servers, until_healthy
+from .world import Server, bar, configuration, gateway, servers, until_healthy
 
 pytestmark = pytest.mark.e2e
 
-SOON = 0.100
+SOON = bar(0.100)
 
 
 def test_the_server_sees_within_a_tenth_of_a_second_that_the_client_is_gone(folder: Path) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from .world import Load, configuration, gateway, lost, run_for, servers, told, until_healthy
+from .world import Load, bar, configuration, gateway, lost, run_for, servers, told, until_healthy
 
 pytestmark = pytest.mark.e2e
 
-SOON = 0.100
+SOON = bar(0.100)
 
 
 def test_with_all_servers_dead_each_answer_is_clean_and_soon_and_one_that_returns_serves_at_once(folder: Path) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from .world import HOSTS, Host, Load, configuration, effects, lost, run_for, servers, told, until_healthy
+from .world import HOSTS, Host, Load, bar, configuration, effects, lost, run_for, servers, told, until_healthy
 
 pytestmark = pytest.mark.e2e
 
-SLOWEST = 0.500
-PROVEN = 2.0
+SLOWEST = bar(0.500)
+PROVEN = bar(2.0)
 
 
 @pytest.mark.parametrize("host", HOSTS)

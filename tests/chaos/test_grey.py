@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from .world import Answer, Load, configuration, gateway, lost, run_for, servers, told, until_healthy
+from .world import Answer, Load, bar, configuration, gateway, lost, run_for, servers, told, until_healthy
 
 pytestmark = pytest.mark.e2e
 
 RATE = 200
-NOTICED = 1.0  # seconds
+NOTICED = bar(1.0)
 GOOD = 0.999
 
 
@@ -20,7 +20,7 @@ def grey(folder: Path, mood: str) -> list[Answer]:
         with Load(running.address, rate=RATE, clients=64) as load:
             run_for(4)
             noticed = found[4].becomes(mood) + NOTICED
-            run_for(NOTICED + 9.5)
+            run_for(NOTICED + 8.5)
             answers = load.finish()
     return [answer for answer in answers if answer.start >= noticed]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from .world import HOSTS, Host, Load, configuration, effects, lost, run_for, servers, told, until_healthy
+from .world import HOSTS, Host, Load, bar, configuration, effects, lost, run_for, servers, told, until_healthy
 
 pytestmark = pytest.mark.e2e
 
-SLOWEST = 0.060
+SLOWEST = bar(0.060)
 
 
 @pytest.mark.parametrize("host", HOSTS)

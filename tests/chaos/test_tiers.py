@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from .world import HOSTS, Gateway, Host, Load, configuration, events, gateway, lost, run_for, servers, told, until_healthy
+from .world import HOSTS, Gateway, Host, Load, bar, configuration, events, gateway, lost, run_for, servers, told, until_healthy
 
 pytestmark = pytest.mark.e2e
 
-TAKEN_OVER = 0.050
+TAKEN_OVER = bar(0.050)
 HOLD_DOWN = 'failover = { hold_down = "1s" }'
 
 
@@ -36,7 +36,7 @@ def test_a_standby_takes_over_from_both_primaries_at_once_and_gives_back(folder:
     assert (idle_before, idle_after) == (0, 0)
     first = min((answer for answer in answers if answer.server == standby.name), key=lambda answer: answer.end)
     assert load.without_lag(killed, first.end) < TAKEN_OVER
-    assert {answer.server for answer in answers if killed + 0.1 < answer.start < dead} == {standby.name}
+    assert {answer.server for answer in answers if killed + bar(0.1) < answer.start < dead} == {standby.name}
 
 
 def standby_rests(running: Gateway, name: str) -> bool:
@@ -57,7 +57,7 @@ def test_one_tier_serves_at_a_time_and_each_kill_promotes_the_next(folder: Path)
             answers = load.finish()
         promoted = [event for event in events(running) if event["kind"] == "promoted"]
     assert told(lost(answers)) == {}
-    intervals = {"a": (0.0, first), "b": (first + 0.1, second), "c": (second + 0.1, answers[-1].end)}
+    intervals = {"a": (0.0, first), "b": (first + bar(0.1), second), "c": (second + bar(0.1), answers[-1].end)}
     for name, (start, end) in intervals.items():
         within = [answer for answer in answers if start <= answer.start and answer.end < end]
         # One that takes unusually long is tried on the next tier beside it, where a tier has but one endpoint.
