@@ -115,13 +115,17 @@ fn pool_of(route: &RouteSpec, pools: &BTreeMap<String, Arc<Pool>>) -> Result<Opt
     }
 }
 
-fn reorder(old: Vec<RouteSpec>, changed: Vec<RouteSpec>, order: Option<Vec<String>>) -> Result<Vec<RouteSpec>> {
-    let order = order.unwrap_or_else(|| old.iter().map(|route| route.id.clone()).collect());
-    let mut by_id: HashMap<String, RouteSpec> = old.into_iter().chain(changed).map(|route| (route.id.clone(), route)).collect();
-    order
-        .into_iter()
-        .map(|id| {
-            by_id.remove(&id).ok_or_else(|| EngineError::Invalid(format!("the delta orders route {id:?}, which is not there or twice")))
-        })
-        .collect()
+fn reorder(mut old: Vec<Arc<RouteSpec>>, changed: Vec<Arc<RouteSpec>>, order: Option<Vec<String>>) -> Result<Vec<Arc<RouteSpec>>> {
+    let strange = |id: &str| EngineError::Invalid(format!("the delta orders route {id:?}, which is not there or twice"));
+    let Some(order) = order else {
+        let mut changed: HashMap<String, Arc<RouteSpec>> = changed.into_iter().map(|route| (route.id.clone(), route)).collect();
+        for route in &mut old {
+            if let Some(new) = changed.remove(&route.id) {
+                *route = new;
+            }
+        }
+        return changed.keys().next().map_or(Ok(old), |id| Err(strange(id)));
+    };
+    let mut by_id: HashMap<String, Arc<RouteSpec>> = old.into_iter().chain(changed).map(|route| (route.id.clone(), route)).collect();
+    order.into_iter().map(|id| by_id.remove(&id).ok_or_else(|| strange(&id))).collect()
 }

@@ -5,6 +5,7 @@
 //! with file and line at hand.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -30,7 +31,7 @@ pub struct SnapshotSpec {
     /// Where clients connect.
     pub listeners: Vec<ListenerSpec>,
     /// First match wins.
-    pub routes: Vec<RouteSpec>,
+    pub routes: Vec<Arc<RouteSpec>>,
     /// By name.
     pub pools: BTreeMap<String, PoolSpec>,
 }
@@ -52,7 +53,7 @@ pub struct DeltaSpec {
     /// The whole new list of listeners.
     pub listeners: Option<Vec<ListenerSpec>>,
     /// Routes that are new or changed, by their id.
-    pub routes: Vec<RouteSpec>,
+    pub routes: Vec<Arc<RouteSpec>>,
     /// The ids of all routes in their new order, where order or membership changed.
     pub route_order: Option<Vec<String>>,
     /// Pools that are new or changed.

@@ -21,6 +21,7 @@ mod template;
 mod tests;
 mod tree;
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -51,7 +52,7 @@ pub trait RequestView {
 #[derive(Debug)]
 pub struct RouteTable {
     routes: Box<[Arc<Route>]>,
-    index: Tree<Bucket>,
+    index: Arc<Tree<Bucket>>,
     has_unanchored: bool,
 }
 
@@ -60,15 +61,23 @@ impl RouteTable {
     ///
     /// # Errors
     /// The first route that has a pattern, a place holder, an edit or a target that cannot work.
-    pub fn compile(routes: &[RouteSpec], previous: Option<&Self>) -> Result<Self, RouteError> {
-        let known: FxHashMap<&str, &Arc<Route>> =
-            previous.into_iter().flat_map(Self::routes).map(|route| (route.spec.id.as_str(), route)).collect();
-        let compile = |spec: &RouteSpec| match known.get(spec.id.as_str()) {
-            Some(route) if route.spec == *spec => Ok(Arc::clone(route)),
-            route => Route::compile(spec, route.map(|route| &***route)).map(Arc::new),
+    pub fn compile(routes: &[Arc<RouteSpec>], previous: Option<&Self>) -> Result<Self, RouteError> {
+        let before = previous.map(Self::routes).unwrap_or_default();
+        // Made only where a route does not stand where it stood.
+        let known = LazyCell::new(|| before.iter().map(|route| (route.spec.id.as_str(), route)).collect::<FxHashMap<_, _>>());
+        let compile = |(place, spec): (usize, &Arc<RouteSpec>)| {
+            let here = before.get(place).filter(|route| route.spec.id == spec.id);
+            match here.or_else(|| known.get(spec.id.as_str()).copied()) {
+                // Arcs of one value are equal without a look at it.
+                Some(route) if route.spec == *spec => Ok(Arc::clone(route)),
+                route => Route::compile(spec, route.map(|route| &**route)).map(Arc::new),
+            }
         };
-        let routes: Box<[Arc<Route>]> = routes.iter().map(compile).collect::<Result<_, _>>()?;
-        let index = index::build(&routes);
+        let routes: Box<[Arc<Route>]> = routes.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
+        let index = match previous {
+            Some(previous) if matches_alike(&routes, before) => Arc::clone(&previous.index),
+            _ => Arc::new(index::build(&routes)),
+        };
         let has_unanchored = index.values().any(|bucket| bucket.unanchored.first() != u32::MAX);
         Ok(Self { routes, index, has_unanchored })
     }
@@ -84,4 +93,10 @@ impl RouteTable {
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
     }
+}
+
+/// Whether the routes match the same, place by place, whatever they do with what they match.
+fn matches_alike(routes: &[Arc<Route>], before: &[Arc<Route>]) -> bool {
+    let alike = |(one, other): (&Arc<Route>, &Arc<Route>)| Arc::ptr_eq(one, other) || one.spec.matches == other.spec.matches;
+    routes.len() == before.len() && routes.iter().zip(before).all(alike)
 }

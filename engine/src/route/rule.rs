@@ -16,7 +16,7 @@ use crate::snapshot::{ActionSpec, RouteSpec};
 #[derive(Debug)]
 pub struct Route {
     /// As declared.
-    pub spec: RouteSpec,
+    pub spec: Arc<RouteSpec>,
     /// Edits of the request that goes to the server.
     pub request_headers: HeaderEdits,
     /// Edits of the response that goes to the client.
@@ -32,7 +32,7 @@ pub struct Route {
 
 impl Route {
     /// Compiles it; what the route of this name has learned of the same pool is taken over.
-    pub(super) fn compile(spec: &RouteSpec, previous: Option<&Self>) -> Result<Self, RouteError> {
+    pub(super) fn compile(spec: &Arc<RouteSpec>, previous: Option<&Self>) -> Result<Self, RouteError> {
         let mut route = Self::parse(spec).map_err(|fault| fault.of(&spec.id))?;
         if let Some(known) = previous.filter(|known| known.spec.action == spec.action) {
             route.learned = Arc::clone(&known.learned);
@@ -40,7 +40,7 @@ impl Route {
         Ok(route)
     }
 
-    fn parse(spec: &RouteSpec) -> Result<Self, Fault> {
+    fn parse(spec: &Arc<RouteSpec>) -> Result<Self, Fault> {
         let hosts = patterns(&spec.matches.host, "match.host", Pattern::host)?;
         let paths = patterns(&spec.matches.path, "match.path", Pattern::path)?;
         let redirect = match &spec.action {
@@ -49,7 +49,7 @@ impl Route {
             ActionSpec::Pool(_) => None,
         };
         Ok(Self {
-            spec: spec.clone(),
+            spec: Arc::clone(spec),
             request_headers: HeaderEdits::compile(&spec.request_headers, "request_headers")?,
             response_headers: HeaderEdits::compile(&spec.response_headers, "response_headers")?,
             learned: Arc::default(),

@@ -207,7 +207,8 @@ fn a_request() -> impl Strategy<Value = Request> {
 }
 
 fn table(matches: &[MatchSpec]) -> RouteTable {
-    let specs: Vec<_> = matches.iter().enumerate().map(|(at, matches)| route(format!("routes[{at}]"), matches.clone())).collect();
+    let specs: Vec<_> =
+        matches.iter().enumerate().map(|(at, matches)| route(format!("routes[{at}]"), matches.clone())).map(Arc::new).collect();
     RouteTable::compile(&specs, None).unwrap()
 }
 
@@ -227,7 +228,7 @@ proptest! {
     fn a_rewritten_path_is_a_path_and_names_no_host(path in "/[ -~\\x00-\\x20\\x7f/]{0,12}", rewrite in select(vec!["/*", "/x/*", "/$$*", "/*/*"]), strip in any::<bool>()) {
         let mut spec = route("r", on_path(&["/*"]));
         if strip { spec.strip_prefix = Some("/a".to_owned()) } else { spec.rewrite = Some(rewrite.to_owned()) }
-        let table = RouteTable::compile(&[spec], None).unwrap();
+        let table = RouteTable::compile(&[Arc::new(spec)], None).unwrap();
         let target = table.routes()[0].target(path.as_bytes()).into_owned();
         prop_assert!(target.starts_with(b"/"));
         prop_assert!(path.starts_with("//") || !target.starts_with(b"//"));
@@ -284,9 +285,9 @@ fn a_name_longer_than_any_host_still_has_its_suffix() {
 
 #[test]
 fn a_change_compiles_the_changed_route_alone() {
-    let mut specs: Vec<_> = (0..100).map(|at| route(format!("r{at}"), on_path(&[&format!("~/r{at}/[0-9]+")]))).collect();
+    let mut specs: Vec<_> = (0..100).map(|at| route(format!("r{at}"), on_path(&[&format!("~/r{at}/[0-9]+")]))).map(Arc::new).collect();
     let before = RouteTable::compile(&specs, None).unwrap();
-    specs[50].matches = on_path(&["/changed"]);
+    Arc::make_mut(&mut specs[50]).matches = on_path(&["/changed"]);
     specs.swap(3, 4);
     let after = RouteTable::compile(&specs, Some(&before)).unwrap();
     for (at, route) in after.routes().iter().enumerate() {
@@ -298,11 +299,25 @@ fn a_change_compiles_the_changed_route_alone() {
 }
 
 #[test]
+fn a_change_of_what_a_route_does_keeps_the_index_and_one_of_what_it_matches_does_not() {
+    let mut specs: Vec<_> = (0..10).map(|at| route(format!("r{at}"), on_path(&[&format!("/r{at}")]))).map(Arc::new).collect();
+    let first = RouteTable::compile(&specs, None).unwrap();
+    Arc::make_mut(&mut specs[5]).idempotency_key = true;
+    let second = RouteTable::compile(&specs, Some(&first)).unwrap();
+    assert!(Arc::ptr_eq(&first.index, &second.index));
+    assert!(second.find(&request("GET", "", "/r5")).unwrap().1.spec.idempotency_key);
+    specs.swap(5, 6);
+    let third = RouteTable::compile(&specs, Some(&second)).unwrap();
+    assert!(!Arc::ptr_eq(&second.index, &third.index));
+    assert_eq!(third.find(&request("GET", "", "/r5")).unwrap().0, 6);
+}
+
+#[test]
 fn a_fault_names_its_route_and_key() {
     let fault = |change: fn(&mut RouteSpec)| {
         let mut spec = route("shop", on_path(&["/a/*"]));
         change(&mut spec);
-        let error = RouteTable::compile(&[spec], None).unwrap_err();
+        let error = RouteTable::compile(&[Arc::new(spec)], None).unwrap_err();
         assert_eq!(error.route, "shop");
         assert!(error.to_string().starts_with(&format!("route shop: {}: ", error.field)));
         error.field
@@ -327,7 +342,7 @@ fn a_fault_names_its_route_and_key() {
 fn target(change: impl Fn(&mut RouteSpec), path: &str) -> String {
     let mut spec = route("r", on_path(&["/*"]));
     change(&mut spec);
-    let table = RouteTable::compile(&[spec], None).unwrap();
+    let table = RouteTable::compile(&[Arc::new(spec)], None).unwrap();
     String::from_utf8(table.routes()[0].target(path.as_bytes()).into_owned()).unwrap()
 }
 

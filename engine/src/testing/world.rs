@@ -55,7 +55,7 @@ pub(crate) fn spec() -> SnapshotSpec {
         trusted_proxies: Vec::new(),
         forwarded: ForwardedSpec::XForwarded,
         listeners: Vec::new(),
-        routes: vec![route()],
+        routes: vec![Arc::new(route())],
         pools: BTreeMap::from([("app".to_owned(), pool_spec())]),
     }
 }
@@ -100,6 +100,11 @@ fn pool_spec() -> PoolSpec {
 fn endpoint(id: &str, place: usize) -> EndpointSpec {
     let address = format!("127.0.0.1:{}", place + 1);
     EndpointSpec { id: id.to_owned(), address: address.clone(), target: Some(address), weight: 1, tier: 0 }
+}
+
+/// Its one route.
+pub(crate) fn first(spec: &mut SnapshotSpec) -> &mut RouteSpec {
+    Arc::make_mut(&mut spec.routes[0])
 }
 
 /// The pool of [`spec`], to be changed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::record::Cause;
-use crate::testing::world::{app, attempts};
+use crate::testing::world::{app, attempts, first};
 use crate::testing::{Dial, Peer, World, millis, pass, run, secs, settle, took};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -229,7 +229,7 @@ fn a_repeated_upload_goes_on_with_what_the_client_still_sends() {
 #[test]
 fn the_deadline_stops_repeating() {
     run(async {
-        let mut world = World::new(|spec| spec.routes[0].timeout = Some(secs(1)));
+        let mut world = World::new(|spec| first(spec).timeout = Some(secs(1)));
         world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(300))]);
         world.script("b", &[Dial::Hang]);
         let start = Instant::now();
@@ -245,7 +245,7 @@ fn the_deadline_stops_repeating() {
 #[test]
 fn nothing_is_sent_once_the_deadline_has_passed() {
     run(async {
-        let mut world = World::new(|spec| spec.routes[0].timeout = Some(millis(995)));
+        let mut world = World::new(|spec| first(spec).timeout = Some(millis(995)));
         let mut client = world.asks(PUT).await;
         let mut server = world.accept().await;
         server.message().await;
@@ -262,7 +262,7 @@ fn nothing_is_sent_once_the_deadline_has_passed() {
 #[test]
 fn a_connect_that_hangs_leaves_time_for_the_other_endpoints() {
     run(async {
-        let mut world = World::new(|spec| spec.routes[0].timeout = Some(millis(900)));
+        let mut world = World::new(|spec| first(spec).timeout = Some(millis(900)));
         world.script("a", &[Dial::After(secs(60))]);
         world.script("b", &[Dial::After(secs(60))]);
         let start = Instant::now();

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::balance::callable::{CHEAP, Call, Callable, CallableStatistics, Callables, Pause, Reply, Verdict};
 use crate::record::Cause;
 use crate::snapshot::{PolicySpec, SnapshotSpec};
-use crate::testing::world::{USUAL, app, attempts};
+use crate::testing::world::{USUAL, app, attempts, first};
 use crate::testing::{Peer, World, millis, pass, run, secs, settle};
 
 const GET: &str = "GET /x?y=1 HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -224,7 +224,7 @@ fn the_exchange_s_own_limit_comes_before_a_longer_budget() {
         let mut world = world(&told, |spec| {
             let fallback = Box::new(PolicySpec::RoundRobin);
             app(spec).policy = PolicySpec::Python { callable: "f".to_owned(), budget: 1.0, fallback };
-            spec.routes[0].timeout = Some(millis(100));
+            first(spec).timeout = Some(millis(100));
         });
         let begun = Instant::now();
         let mut client = world.asks(GET).await;

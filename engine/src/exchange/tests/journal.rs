@@ -1,11 +1,13 @@
 //! Every exchange leaves one record and one count, however it ends.
 
+use std::sync::Arc;
+
 use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use crate::snapshot::ActionSpec;
-use crate::testing::world::{Manner, USUAL, app};
+use crate::snapshot::{ActionSpec, RouteSpec};
+use crate::testing::world::{Manner, USUAL, app, first};
 use crate::testing::{Dial, World, run, secs, settle};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -65,7 +67,7 @@ fn an_exchange_that_is_cut_is_recorded_in_whatever_phase_it_was() {
 fn an_exchange_of_each_kind_leaves_one_record_and_one_count() {
     run(async {
         let mut world = World::new(|spec| {
-            let mut fixed = spec.routes[0].clone();
+            let mut fixed = RouteSpec::clone(&spec.routes[0]);
             fixed.id = "fixed".to_owned();
             fixed.matches.path = vec!["/fixed".to_owned()];
             fixed.action = ActionSpec::Respond { status: 418, headers: Vec::new(), body: "tea".to_owned() };
@@ -73,8 +75,8 @@ fn an_exchange_of_each_kind_leaves_one_record_and_one_count() {
             elsewhere.id = "elsewhere".to_owned();
             elsewhere.matches.path = vec!["/elsewhere".to_owned()];
             elsewhere.action = ActionSpec::Redirect { to: "/there".to_owned(), status: 308 };
-            spec.routes[0].matches.path = vec!["/".to_owned()];
-            spec.routes.extend([fixed, elsewhere]);
+            first(spec).matches.path = vec!["/".to_owned()];
+            spec.routes.extend([fixed, elsewhere].map(Arc::new));
         });
         let mut client = world.client();
         for (path, status) in [("/fixed", 418), ("/elsewhere", 308), ("/nowhere", 404)] {

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::record::Cause;
-use crate::testing::world::{Manner, USUAL, app, attempts};
+use crate::testing::world::{Manner, USUAL, app, attempts, first};
 use crate::testing::{Dial, World, millis, pass, run, secs, took};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -135,7 +135,7 @@ fn an_answer_just_before_first_byte_timeout_is_in_time() {
 #[test]
 fn without_first_byte_timeout_an_answer_may_take_hours() {
     run(async {
-        let mut world = World::new(|spec| spec.routes[0].first_byte_timeout = None);
+        let mut world = World::new(|spec| first(spec).first_byte_timeout = None);
         let mut client = world.asks(GET).await;
         let mut server = world.accept().await;
         server.head().await;
@@ -185,7 +185,7 @@ fn a_client_that_was_told_to_continue_has_body_timeout_to_do_so() {
 #[test]
 fn the_routes_timeout_spans_all_attempts() {
     run(async {
-        let mut world = World::new(|spec| spec.routes[0].timeout = Some(secs(2)));
+        let mut world = World::new(|spec| first(spec).timeout = Some(secs(2)));
         world.script("a", &[Dial::Fail(Cause::ConnectRefused, millis(600))]);
         world.script("b", &[Dial::Fail(Cause::ConnectRefused, millis(600))]);
         let mut client = world.asks(GET).await;
@@ -204,7 +204,7 @@ fn the_routes_timeout_spans_all_attempts() {
 fn the_routes_timeout_ends_a_connecting_too() {
     run(async {
         let world = World::new(|spec| {
-            spec.routes[0].timeout = Some(secs(2));
+            first(spec).timeout = Some(secs(2));
             app(spec).connect_timeout = secs(10);
         });
         world.script("a", &[Dial::Hang]);
@@ -221,7 +221,7 @@ fn the_routes_timeout_ends_a_connecting_too() {
 fn the_routes_timeout_ends_a_queueing_too() {
     run(async {
         let mut world = World::new(|spec| {
-            spec.routes[0].timeout = Some(secs(2));
+            first(spec).timeout = Some(secs(2));
             app(spec).endpoints.truncate(1);
             app(spec).max_inflight = Some(1);
         });

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::record::Cause;
 use crate::snapshot::{AttemptTimeoutSpec, HedgeSpec, SnapshotSpec};
-use crate::testing::world::{app, attempts};
+use crate::testing::world::{app, attempts, first};
 use crate::testing::{Peer, World, millis, pass, run, secs, settle};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -206,7 +206,7 @@ fn a_client_that_leaves_ends_all_attempts_of_a_race_at_once() {
 #[test]
 fn the_routes_limits_hold_in_a_race() {
     run(async {
-        let mut world = learned(|spec| spec.routes[0].timeout = Some(secs(2)));
+        let mut world = learned(|spec| first(spec).timeout = Some(secs(2)));
         let start = Instant::now();
         let mut client = world.asks(GET).await;
         let servers = (asked(&mut world).await, asked(&mut world).await);
@@ -216,7 +216,7 @@ fn the_routes_limits_hold_in_a_race() {
         world.ends_with(504, Some(Cause::RequestTimeout)).await;
 
         let mut world = learned(|spec| {
-            spec.routes[0].first_byte_timeout = Some(secs(2));
+            first(spec).first_byte_timeout = Some(secs(2));
             app(spec).retry.attempts = 2;
         });
         let mut client = world.asks(GET).await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::record::Cause;
 use crate::snapshot::AttemptTimeoutSpec;
-use crate::testing::world::{app, attempts};
+use crate::testing::world::{app, attempts, first};
 use crate::testing::{Dial, Peer, World, millis, pass, run, settle, took};
 use tokio::time::Instant;
 
@@ -86,7 +86,7 @@ fn the_last_such_answer_is_passed_on_when_nothing_better_comes() {
 fn a_post_is_not_repeated_for_its_status_unless_the_route_takes_its_key() {
     run(async {
         for (request, key, again) in [(POST, true, false), (KEYED, false, false), (KEYED, true, true)] {
-            let mut world = World::new(|spec| spec.routes[0].idempotency_key = key);
+            let mut world = World::new(|spec| first(spec).idempotency_key = key);
             let mut client = world.asks(request).await;
             let first = answers(&mut world, &busy("full")).await;
             let second = if again { Some(answers(&mut world, OK).await) } else { None };
