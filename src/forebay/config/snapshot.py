@@ -151,7 +151,8 @@ def _routes(config: GatewayConfig, known: Known | None) -> list[Json]:
     if config.routes and config.routes is known[0].routes:
         routes: list[Json] = known[1]["routes"]
         return routes
-    before = {id(route): spec for route, spec in zip(known[0].all_routes, known[1]["routes"], strict=True)}
+    # Of declared routes alone: one that stands for none lives only as long as it is looked at, and another may come to have its id.
+    before = {id(route): spec for route, spec in zip(known[0].routes, known[1]["routes"], strict=False)}
     specs = ((route_id(index, route), route, before.get(id(route))) for index, route in enumerate(config.all_routes))
     return [spec if spec is not None and spec["id"] == name else _route(name, route) for name, route, spec in specs]
 
