@@ -82,7 +82,7 @@ impl Balancer {
         pool.refresh(now);
         let tried: Vec<Arc<str>> =
             tried.into_iter().flatten().filter_map(|index| pool.endpoints.get(index)).map(|each| Arc::clone(&each.id)).collect();
-        let ask = Ask { tried: &tried, key: key.map(|key| hash(key, pool.spec.seed)), pinned: None };
+        let ask = Ask { tried: &tried, key: key.map(|key| hash(key, pool.spec.seed)), pinned: None, near: false };
         let lease = pool.pick(&ask, || millis(now)).ok()?;
         let index = lease.index();
         let held = Some(Held { lease, at: now, answered: false });

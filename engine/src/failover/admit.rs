@@ -65,7 +65,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
     }
 
     pub(super) fn ask<'t>(&self, tried: &'t [Arc<str>]) -> Ask<'t> {
-        Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin) }
+        Ask { tried, key: self.key, pinned: self.pool.pinned(self.pin), near: false }
     }
 
     /// Goes on with the pool that stands in for this one while all of it are down. Not further than through as many as there are.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempts::{Attempts, Course};
-use super::evidence::{Doubt, is_unresponsive};
+use super::evidence::{Doubt, SILENCE, is_unresponsive};
 use super::patience::{BLOCKED, Look, Patience, UNLEARNED, Wait, is_blocked};
 use super::repeat::Failed;
 use super::upload::{self, Upload};
@@ -203,7 +203,15 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 if let Some((at, doubt)) = doubt {
                     wait.plan(at, Look::Doubt(doubt));
                 }
+                self.look_further(course, endpoint, wait);
                 None
+            }
+            Look::Further => {
+                let halt = self.join(front, course, endpoint, (Why::Race, None));
+                if halt.is_none() {
+                    self.look_further(course, endpoint, wait);
+                }
+                halt
             }
             Look::Doubt(doubt) => {
                 if let Some((at, doubt)) = self.examine(doubt, endpoint) {
@@ -219,6 +227,13 @@ impl<T: Transport> Attempts<'_, '_, T> {
                 wait.watch_again();
                 None
             }
+        }
+    }
+
+    /// Plans to look again whether who stands by should be asked, where it is only they who could be.
+    fn look_further(&self, course: &Course<'_, '_>, endpoint: &Endpoint, wait: &mut Wait) {
+        if course.repeatable && !self.pool.serves_beside(endpoint) {
+            wait.plan(Instant::now() + SILENCE, Look::Further);
         }
     }
 

@@ -13,15 +13,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::serving::Status;
 use crate::endpoint::{Endpoint, EndpointState};
 use crate::pool::Pool;
 use crate::server::shared::Shared;
 
 /// Attempts in a row that must have passed their limits in silence.
 pub const DOUBTS: u32 = 3;
+
+/// The shortest silence that speaks against an endpoint by itself.
+pub const SILENCE: Duration = Duration::from_secs(1);
 
 /// What is heard of one endpoint, over all threads. Times are milliseconds of the engine's clock.
 #[derive(Debug, Default)]
@@ -137,6 +142,16 @@ pub fn is_unresponsive(pool: &Pool, endpoint: &Endpoint, limit: u64, now: u64) -
     let state = &endpoint.state;
     let heard = state.evidence.heard();
     now.saturating_sub(heard) > limit && peers_answered(pool, state, heard + 1) && state.evidence.deaf.load(Ordering::Relaxed) > heard
+}
+
+/// Whether an endpoint is suspect by its status, or would be if there were peers to compare it with: several exchanges wait for it, and
+/// nothing has come from it for a second, or for the limit that was learned where that is longer.
+#[must_use]
+pub fn is_suspect(endpoint: &Endpoint, limit: Option<Duration>, now: u64) -> bool {
+    let state = &endpoint.state;
+    let silence = limit.unwrap_or_default().max(SILENCE).as_millis() as u64;
+    let silent = || state.inflight().load(Ordering::Relaxed) >= DOUBTS && now.saturating_sub(state.evidence.heard()) >= silence;
+    state.standing.read(|inner| inner.status(now).0 == Status::Suspect) || silent()
 }
 
 /// Whether any other endpoint of the pool was heard at that time or later.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use serde::Serialize;
 
 use super::events::{News, Told};
+use super::serving::Status;
 use crate::endpoint::Endpoint;
 use crate::pool::Pool;
 use crate::server::shared::Shared;
@@ -37,6 +38,8 @@ pub struct PoolObservation {
 /// One endpoint.
 #[derive(Debug, Serialize)]
 pub struct EndpointObservation {
+    /// As the engine has it: `unknown` again for one that left and came back.
+    pub status: Status,
     /// Attempts begun.
     pub requests: u64,
     /// Final response heads.
@@ -82,9 +85,9 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> Option<EndpointObservation> {
     let state = &endpoint.state;
     let (requests, failures) = (state.requests.load(Ordering::Relaxed), state.failures.load(Ordering::Relaxed));
     let answers = state.latency.count();
-    let (left, trial, changes) = state.standing.read(|inner| {
+    let (left, trial, changes, status) = state.standing.read(|inner| {
         let left = inner.reflex().pause(now).map_or(0, |pause| pause.until.saturating_sub(now));
-        (left, inner.is_on_trial(), inner.changes())
+        (left, inner.is_on_trial(), inner.changes(), inner.status(now).0)
     });
     // Each of these only grows: their sum changes whenever one of them does.
     let sum = requests + failures + answers + changes + 1;
@@ -92,6 +95,7 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> Option<EndpointObservation> {
         return None;
     }
     Some(EndpointObservation {
+        status,
         requests,
         answers,
         errors: state.responses.snapshot().server_error,

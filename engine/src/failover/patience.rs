@@ -38,6 +38,8 @@ pub(super) enum Look {
     Late(Duration),
     /// Whether its endpoint was silent for as long.
     Doubt(Doubt),
+    /// Whether who stands by should be asked too.
+    Further,
     /// Whether its endpoint is proven dead.
     Watch,
 }
@@ -49,8 +51,8 @@ pub(super) struct Wait {
     sent: Option<Instant>,
     /// Bytes that had come and gone when that last changed, and when it did.
     progress: Option<(u64, Instant)>,
-    /// What to look at when; there are three at most.
-    looks: [Option<(Instant, Look)>; 3],
+    /// What to look at when; there are four at most.
+    looks: [Option<(Instant, Look)>; 4],
 }
 
 impl Wait {

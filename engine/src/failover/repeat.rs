@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use super::attempts::{Attempts, Course};
 use super::budget::Flow;
+use super::evidence::is_suspect;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Front, Transport};
-use crate::pool::Lease;
+use crate::pool::{Ask, Lease};
 use crate::record::{Cause, NotRepeated, Origin, Why};
 
 /// One attempt that did not come to an answer.
@@ -79,7 +80,8 @@ impl<T: Transport> Attempts<'_, '_, T> {
         Ok(())
     }
 
-    /// An endpoint for a second attempt beside the one on `endpoint`, which takes long; where there may be one.
+    /// An endpoint for a second attempt beside the one on `endpoint`, which takes long; where there may be one. Who stands by is left alone
+    /// as long as this may be the work, and not the endpoint.
     pub(super) fn rival<F: Front>(&self, front: &F, course: &mut Course<'_, '_>, endpoint: &Endpoint, why: Why) -> Option<Lease> {
         let upload = &course.upload;
         let may = course.repeatable && !self.upgrade && front.is_untouched() && upload.is_done() && upload.is_whole();
@@ -87,11 +89,18 @@ impl<T: Transport> Attempts<'_, '_, T> {
             return None;
         }
         course.tried.push(Arc::clone(&endpoint.id));
-        let rival = self.pick(&course.tried).ok().filter(|_| self.affords(why));
+        let ask = Ask { near: !self.may_ask_further(endpoint), ..self.ask(&course.tried) };
+        let rival = self.pool.pick(&ask, || self.thread.shared().now()).ok().filter(|_| self.affords(why));
         if rival.is_none() {
             course.tried.pop();
         }
         rival
+    }
+
+    /// Whether who stands by may be asked beside `endpoint`: nobody else may serve, and it is suspect.
+    fn may_ask_further(&self, endpoint: &Endpoint) -> bool {
+        let limit = self.route.learned.limit();
+        !self.pool.serves_beside(endpoint) && is_suspect(endpoint, limit, self.thread.shared().now())
     }
 
     /// Takes a token for one more attempt.

@@ -212,7 +212,9 @@ impl Inner {
             Status::Unknown if !self.newcomer && !probed => Status::Healthy,
             status => status,
         };
-        let pause = self.reflex.pause(now);
+        // What is disabled is out whatever else is known of it, also while all are down.
+        let disabled = self.status == Status::Disabled && !self.has_lapsed(now);
+        let pause = self.reflex.pause(now).filter(|_| !disabled);
         EndpointView {
             tier,
             weight,
@@ -300,7 +302,8 @@ impl Inner {
             self.began = Some(now);
         }
         self.reflex.end(now);
-        (self.until, self.silent, self.newcomer) = (None, false, false);
+        // The exchange that has shown it may go on for hours, and must not stand in the way of the next trial.
+        (self.until, self.silent, self.newcomer, self.trial) = (None, false, false, false);
         self.set(Status::Healthy, now);
     }
 

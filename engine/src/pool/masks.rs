@@ -271,6 +271,12 @@ impl Pool {
         bit(&self.masks.serve, index)
     }
 
+    /// Whether anybody but this endpoint may be picked, as of the last look.
+    #[must_use]
+    pub fn serves_beside(&self, endpoint: &Endpoint) -> bool {
+        self.endpoints.iter().enumerate().any(|(index, each)| self.serves(index) && each.id != endpoint.id)
+    }
+
     /// Whether a pick of this endpoint is its trial.
     pub(super) fn needs_trial(&self, index: usize) -> bool {
         self.masks.has(TRIALS) && bit(&self.masks.trials, index)

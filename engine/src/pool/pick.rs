@@ -20,6 +20,8 @@ pub struct Ask<'a> {
     pub key: Option<u64>,
     /// The place of the endpoint that its client is pinned to.
     pub pinned: Option<usize>,
+    /// Only those whose turn it is will do, not who stands by for them.
+    pub near: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -95,8 +97,8 @@ impl Pool {
         }
         // Everybody who serves was asked; the next tier is there for such a request too, as is whoever starts slowly.
         let wider = self.masks.everybody();
-        let further = self.masks.beyond();
-        for words in [wider, further] {
+        let further = (!ask.near).then(|| self.masks.beyond());
+        for words in [Some(wider), further].into_iter().flatten() {
             match self.lease(occasion, now, &self.untried(&words, ask.tried)) {
                 Err(true) => return Err(Unpicked::Full),
                 Err(false) => {}

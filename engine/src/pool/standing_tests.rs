@@ -355,3 +355,29 @@ fn a_pinned_client_stays_with_an_endpoint_that_drains_and_leaves_one_that_is_dis
     scene.stands(0, r#"{"status": "disabled"}"#, 0, 0);
     assert_ne!(pinned(), 0);
 }
+
+#[test]
+fn a_trial_that_has_passed_stands_in_nobody_s_way_however_long_its_exchange_goes_on() {
+    let scene = Scene::new(|_| {});
+    scene.fails(0, Cause::ConnectRefused, 0);
+    let long = scene.lease(0, 1000);
+    scene.answers(&long, true, 1010);
+    scene.fails(0, Cause::ConnectRefused, 2000);
+    let next = scene.lease(0, 4000);
+    scene.answers(&next, true, 4010);
+    assert_eq!(scene.who(4010), [0, 1, 2]);
+    drop(long);
+    assert_eq!(scene.told().last().unwrap(), "trial_passed");
+}
+
+#[test]
+fn who_is_disabled_is_left_alone_while_all_are_down_though_it_had_failed_before() {
+    let scene = Scene::new(|_| {});
+    for index in 0..3 {
+        scene.fails(index, Cause::ConnectRefused, 0);
+    }
+    scene.stands(0, r#"{"status": "disabled"}"#, 3, 10);
+    assert_eq!(scene.who(10), [1, 2]);
+    scene.stands(0, r#"{"status": "disabled", "for": 1}"#, 3, 10);
+    assert_eq!((scene.who(500), scene.who(1010)), (vec![1, 2], vec![0, 1, 2]));
+}

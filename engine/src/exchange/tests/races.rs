@@ -269,3 +269,80 @@ fn a_pool_that_hedges_does_so_after_its_own_p95_within_its_own_budget() {
         }
     });
 }
+
+/// A world in which these stand by for the others.
+fn with_standby(standby: &[usize]) -> World {
+    learned(|spec| {
+        for place in standby {
+            app(spec).endpoints[*place].tier = 1;
+        }
+    })
+}
+
+#[test]
+fn who_stands_by_is_not_raced_while_those_who_serve_only_take_long() {
+    run(async {
+        for (standby, racers) in [(&[1, 2][..], 1), (&[2][..], 2)] {
+            let mut world = with_standby(standby);
+            let mut client = world.asks(GET).await;
+            let mut servers = Vec::new();
+            for _ in 0..racers {
+                servers.push(asked(&mut world).await);
+            }
+            pass(secs(30)).await;
+            world.nobody_else_is_asked().await;
+            servers[0].send(OK).await;
+            assert_eq!(client.message().await.text(), "ok");
+            drop((client, servers));
+            world.ends_with(200, None).await;
+        }
+    });
+}
+
+#[test]
+fn who_stands_by_is_raced_against_the_last_that_serves_once_that_is_suspect() {
+    run(async {
+        let mut world = with_standby(&[1, 2]);
+        let stand = serde_json::from_str(r#"{"status": "suspect"}"#).unwrap();
+        world.pool().stand("a", &stand, 0, 0);
+        let start = Instant::now();
+        let mut client = world.asks(GET).await;
+        let mut first = asked(&mut world).await;
+        let mut second = asked(&mut world).await;
+        assert!(start.elapsed() <= LIMIT.1, "{:?}", start.elapsed());
+        second.send(OK).await;
+        assert_eq!(client.message().await.text(), "ok");
+        first.ends_at_once().await;
+        drop((client, second));
+        let record = world.ends_with(200, None).await;
+        assert!(attempts(&record).starts_with("a:cancelled "), "{record}");
+    });
+}
+
+#[test]
+fn who_stands_by_is_raced_where_several_wait_for_a_silent_one_and_nobody_can_be_compared_with_it() {
+    run(async {
+        let mut world = with_standby(&[1, 2]);
+        let mut clients = Vec::new();
+        let mut silent = Vec::new();
+        for _ in 0..3 {
+            clients.push(world.asks(GET).await);
+            silent.push(asked(&mut world).await);
+        }
+        pass(millis(500)).await;
+        world.nobody_else_is_asked().await;
+        pass(secs(2)).await;
+        let mut answering = Vec::new();
+        for _ in 0..3 {
+            let mut server = asked(&mut world).await;
+            server.send(OK).await;
+            answering.push(server);
+        }
+        for client in &mut clients {
+            assert_eq!(client.message().await.text(), "ok");
+        }
+        drop((clients, silent, answering));
+        settle().await;
+        assert_eq!(world.pool().state.effort.cancelled.load(Ordering::SeqCst), 3);
+    });
+}
