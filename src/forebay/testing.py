@@ -132,7 +132,11 @@ class FakeEngine:
         said: Json = json.loads(standing)
         self.stands.append(said)
         for pool, value in said["pools"].items():
-            self.standing.setdefault(pool, {}).update(value.get("endpoints", {}))
+            known = self.standing.setdefault(pool, {})
+            for name, stand in value.get("endpoints", {}).items():
+                # A status that is left out goes on.
+                stays = {key: known.get(name, {}).get(key) for key in ("status", "for")} if stand["status"] is None else {}
+                known[name] = {**stand, **stays}
 
     def happen(self, pool: str, endpoint: str | None, kind: str, cause: str | None = None, **more: Any) -> None:  # noqa: ANN401 - any JSON
         """Have the data path tell of an event."""

@@ -10,6 +10,8 @@ from forebay.testing import FakeEngine
 
 from .house import GOOD, ONE, REFUSED, THREE, TWO, House
 
+COUNTED = {"answers": 0, "errors": 0, "failures": 0, "log_latency": 0.0}
+
 
 @pytest.fixture
 def house() -> Iterator[House]:
@@ -140,6 +142,24 @@ def test_a_result_of_one_that_has_gone_is_nothing(house: House) -> None:
     house.engine._results.append(["gone", ONE, 0.1, None, "unknown_endpoint", None, 0.0])
     house.health.turn()
     assert house.status(ONE) == "healthy"
+
+
+def test_one_that_left_and_came_back_unseen_is_told_its_status_again(house: House) -> None:
+    del house.engine.standing["app"][ONE]
+    house.engine.counts["app"] = {ONE: {**COUNTED, "status": "unknown"}, TWO: {**COUNTED, "status": "healthy"}}
+    stands = len(house.engine.stands)
+    house.health.turn()
+    assert [stand["pools"] for stand in house.engine.stands[stands:]] == [{"app": {"endpoints": {ONE: house.told(ONE)}}}]
+    assert house.told(ONE) == {"status": "healthy", "for": None, "weight": None}
+
+
+def test_one_that_is_down_serves_again_once_its_pool_is_probed_no_more(house: House) -> None:
+    house.answers[ONE] = REFUSED
+    house.run(6.0)
+    assert house.told(ONE)["status"] == "down"
+    house.loop.change(lambda old: old.model_copy(update={"pools": {"app": Pool([ONE, TWO, THREE])}}))
+    house.health.turn()
+    assert (house.status(ONE), house.told(ONE)["status"]) == ("healthy", "healthy")
 
 
 def test_pools_are_judged_each_by_itself() -> None:

@@ -58,6 +58,26 @@ def test_a_weight_stands_beside_a_drain_and_is_taken_back_by_itself(house: House
     assert house.told(ONE) == {"status": "draining", "for": None, "weight": None}
 
 
+def test_a_weight_alone_is_told_without_a_status_that_would_end_what_the_engine_holds_back(house: House) -> None:
+    house.operator.endpoint("weight", "app", ONE, Note(), 7)
+    assert house.engine.stands[-1]["pools"]["app"]["endpoints"][ONE] == {"status": None, "for": None, "weight": 7}
+    assert house.told(ONE) == {"status": "healthy", "for": None, "weight": 7}
+
+
+def test_a_pool_that_comes_back_is_under_its_hold_again(house: House) -> None:
+    house.operator.pool("hold", "app", Note("incident"))
+    config = house.loop.desired.config
+    house.loop.change(lambda _: config.model_copy(update={"pools": {"other": Pool([TWO])}, "routes": []}))
+    house.health.turn()
+    house.loop.change(lambda _: config)
+    house.health.turn()
+    assert {"app": {"held": True}} in [stand["pools"] for stand in house.engine.stands[-3:]]
+    house.run(1.0)
+    house.answers[ONE] = REFUSED
+    house.run(6.0)
+    assert house.status(ONE) != "down"
+
+
 @pytest.mark.parametrize("verb", ["undrain", "enable"])
 def test_taking_back_what_was_not_ordered_changes_nothing(house: House, verb: str) -> None:
     stands = len(house.engine.stands)

@@ -9,7 +9,7 @@ import pytest
 
 from forebay import ForebayError
 from forebay.control.keep import Kept
-from forebay.control.overlays import FILE, Overlay, laid, lapsed, lifted, load, save
+from forebay.control.overlays import FILE, Overlay, laid, lapsed, lifted, load, save, without
 
 DRAIN = Overlay("app", "10.0.0.1:80", "drain", at=1000.0, reason="deploy", until=1600.0, revision=2)
 WEIGHT = Overlay("app", "10.0.0.1:80", "weight", at=1000.0, weight=3)
@@ -27,6 +27,13 @@ def test_one_lapses_at_its_end_and_without_an_end_never() -> None:
     assert lapsed(overlays, 1599.9) == []
     assert lapsed(overlays, 1600.0) == [DRAIN]
     assert (DRAIN.left(1500.0), HOLD.left(1500.0)) == (100.0, None)
+
+
+def test_one_that_took_the_place_of_another_does_not_end_with_it() -> None:
+    overlays = laid(laid({}, DRAIN), WEIGHT)
+    assert without(overlays, DRAIN) == {WEIGHT.key: WEIGHT}
+    renewed = laid(overlays, replace(DRAIN, until=9000.0))
+    assert without(renewed, DRAIN) == renewed
 
 
 def test_what_is_kept_is_read_back_without_what_is_over(tmp_path: Path) -> None:

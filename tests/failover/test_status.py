@@ -127,6 +127,29 @@ def test_a_pool_that_is_held_changes_by_orders_alone() -> None:
     assert made.decide(3.0).verdicts["a"].status is Status.DOWN, "what was observed meanwhile counts"
 
 
+def test_one_that_recovers_while_its_pool_is_held_is_healthy_after_the_release() -> None:
+    made = pool("a", "b")
+    made.event("a", "reflex", "connect_refused", 1.0)
+    assert made.decide(1.0).verdicts["a"].status is Status.DOWN
+    made.hold(held=True)
+    made.event("a", "trial_started", None, 2.0)
+    made.event("a", "trial_passed", None, 2.0)
+    assert made.decide(2.0).changes == ()
+    made.hold(held=False)
+    assert made.decide(3.0).verdicts["a"].status is Status.HEALTHY
+
+
+def test_looking_again_is_planned_once_however_often_it_is_asked_for() -> None:
+    made = pool("a", "b")
+    made.order("a", Status.DRAINING, "", 0.0, 1000.0)
+    for second in range(1, 50):
+        made.observe("a", Counts(answers=second), float(second))
+        made.decide(float(second))
+    assert len(made._roster.due) == 1
+    assert made.decide(1000.0).verdicts["a"].status is Status.HEALTHY
+    assert made._roster.due == []
+
+
 def test_what_was_learned_goes_on_in_another_process() -> None:
     made = PoolHealth(PoolRules(probes=ProbeRules(fall=1)))
     members = {name: Member() for name in "abc"}

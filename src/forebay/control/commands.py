@@ -5,6 +5,7 @@ import selectors
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
@@ -23,7 +24,7 @@ class Commands:
     def __init__(self, submit: Submit, wake: Callable[[], None]) -> None:
         self._submit = submit
         self._wake = wake
-        self._outcomes: list[Outcome] = []
+        self._outcomes: deque[Outcome] = deque()
 
     def run(self, target: Target) -> None:
         """Run the target's command, some time soon."""
@@ -31,8 +32,8 @@ class Commands:
 
     def take(self) -> list[Outcome]:
         """What they came to since the last call, in the form of `Engine.probed`."""
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
+        # One by one: workers go on adding meanwhile.
+        return [self._outcomes.popleft() for _ in range(len(self._outcomes))]
 
     def _perform(self, target: Target) -> None:
         began = time.monotonic()

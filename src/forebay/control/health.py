@@ -14,7 +14,7 @@ from forebay.control.commands import Commands
 from forebay.control.engine import Engine
 from forebay.control.events import Events
 from forebay.control.loop import Loop, encode
-from forebay.control.overlays import NONE, Key, Overlay, Overlays, lapsed, lifted
+from forebay.control.overlays import NONE, Key, Overlay, Overlays, lapsed, without
 from forebay.control.probing import Prober
 from forebay.control.standing import PoolStanding, Told
 from forebay.control.watched import Watched
@@ -143,7 +143,7 @@ class Health:
     def _lapse(self) -> None:
         for overlay in lapsed(self._loop.desired.overlays, self._wall()):
             # What is kept on disk says itself when it ends.
-            self._loop.overlay(lambda overlays, _, key=overlay.key: lifted(overlays, key), lambda _: None)  # type: ignore[misc]  # bound here
+            self._loop.overlay(lambda overlays, _, over=overlay: without(overlays, over), lambda _: None)  # type: ignore[misc]  # bound here
             kind = "hold" if overlay.kind == "hold" else "operator"
             text = f"the {overlay.kind} of an operator has lapsed"
             self._events.note(kind, text, pool=overlay.pool, endpoint=overlay.endpoint, reason="expired")  # type: ignore[arg-type]
@@ -171,6 +171,7 @@ class Health:
         pool = self._pools.get(name)
         if pool is not None and pool.is_of(declared, spec):
             return
+        fresh = pool is None
         if pool is None:
             pool = self._pools[name] = Watched(name, declared)
         before = pool.members
@@ -179,6 +180,8 @@ class Health:
         for endpoint in [each for each in pool.members if each not in before]:
             self._apply((name, endpoint, "serving"), self._overlays, now)
             self._changed.add((name, endpoint))
+        if fresh and (name, None, "hold") in self._overlays:
+            self._apply((name, None, "hold"), self._overlays, now)
 
     def _apply(self, key: Key, overlays: Overlays, now: float) -> None:
         """Have an order hold, or hold no more."""
@@ -209,6 +212,15 @@ class Health:
         for name, value in observed["pools"].items():
             if name in self._pools:
                 self._pools[name].observed(value, now)
+                self._tell_anew(name, value["endpoints"])
+
+    def _tell_anew(self, pool: str, endpoints: Mapping[str, Mapping[str, Any]]) -> None:
+        """What left and came back between two turns is new to the engine, which has forgotten what it was told."""
+        for endpoint, counts in endpoints.items():
+            key = (pool, endpoint)
+            if counts.get("status") == "unknown" and self._told.get(key, _NOTHING).status != "unknown":
+                del self._told[key]
+                self._changed.add(key)
 
     def _doubt(self, pool: str, endpoint: str, cause: str | None) -> None:
         """What cannot be connected to may have moved: its name is looked up again."""
@@ -245,9 +257,10 @@ class Health:
             verdict = pool.health.verdict(endpoint)
             weight = self._overlays.get((name, endpoint, "weight"))
             new = Told(verdict.told.value, verdict.told_until, weight.weight if weight is not None else None)
-            if self._told.get(key, _NOTHING) != new:
+            before = self._told.get(key, _NOTHING)
+            if before != new:
                 self._told[key] = new
-                told.setdefault(name, {})[endpoint] = new.json(now)
+                told.setdefault(name, {})[endpoint] = new.json(now, before)
         self._changed.clear()
         if told:
             pools = {name: {"endpoints": endpoints} for name, endpoints in told.items()}

@@ -11,7 +11,7 @@ from forebay.control.events import Events
 from forebay.control.events import Kind as EventKind
 from forebay.control.loop import Loop
 from forebay.control.naming import find
-from forebay.control.overlays import Kind, Overlay, Overlays, laid, lifted
+from forebay.control.overlays import Kind, Overlay, Overlays, laid, without
 from forebay.errors import ForebayError
 from forebay.types import Malformed, describe, format_duration, parse_duration, suggest
 
@@ -145,7 +145,7 @@ class Operator:
         found = [each for each in self._loop.desired.overlays.values() if (each.pool, each.endpoint, each.kind) == (pool, endpoint, kind)]
         if not found:
             return False
-        self._loop.overlay(lambda overlays, _: lifted(overlays, found[0].key), self._keep)
+        self._loop.overlay(lambda overlays, _: without(overlays, found[0]), self._keep)
         self._tell(found[0], _LIFTED[found[0].kind])
         self._health.refresh()
         return True

@@ -85,6 +85,11 @@ def lifted(overlays: Overlays, key: Key) -> Overlays:
     return {each: overlay for each, overlay in overlays.items() if each != key}
 
 
+def without(overlays: Overlays, overlay: Overlay) -> Overlays:
+    """These without this very one; one that has taken its place meanwhile stays."""
+    return lifted(overlays, overlay.key) if overlays.get(overlay.key) is overlay else overlays
+
+
 def lapsed(overlays: Overlays, now: float) -> list[Overlay]:
     """Those whose time is over at `now` (wall clock)."""
     return [overlay for overlay in overlays.values() if overlay.until is not None and overlay.until <= now]

@@ -43,6 +43,8 @@ class Told:
     until: float | None = None
     weight: int | None = None
 
-    def json(self, now: float) -> dict[str, Any]:
-        """The wire form."""
+    def json(self, now: float, before: Told | None = None) -> dict[str, Any]:
+        """The wire form. A status that the engine was told `before` is left out: said again it would end what holds it back there."""
+        if before is not None and (before.status, before.until) == (self.status, self.until):
+            return {"status": None, "for": None, "weight": self.weight}
         return {"status": self.status, "for": None if self.until is None else max(0.0, self.until - now), "weight": self.weight}

@@ -38,8 +38,6 @@ def judge(roster: Roster, name: str, finding: Finding, now: float) -> None:
 def passed_over(kind: str, cause: str | None, at: float) -> Claim:
     """What the engine's reflex amounts to: a fact where the endpoint could not be reached, else a judgement."""
     if cause == Reason.SLOW:
-        return Claim(Status.SUSPECT, Reason.SLOW, "its answers take unusually long while its peers answer", at)
-    if cause == Reason.SLOW:
         return Claim(Status.SUSPECT, Reason.SLOW, "it is silent for unusually long, while its peers answer", at)
     why = (cause or "failures in a row").replace("_", " ")
     status = Status.DOWN if cause in UNREACHABLE else Status.EJECTED

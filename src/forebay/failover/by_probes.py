@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from forebay.failover.probing import share_of
+from forebay.failover.probing import Evidence, share_of
 from forebay.failover.roster import Endpoint, Roster
 from forebay.failover.rules import ProbeRules
 from forebay.failover.status import Claim, Reason, Source, Status
@@ -26,6 +26,7 @@ def settle(roster: Roster, name: str, now: float) -> None:
     known, rules = roster.endpoints[name], roster.rules.probes
     evidence, standing = known.evidence, known.standing
     if rules is None:
+        _unprobed(known, now)
         return
     if evidence.failed == 0:
         if evidence.passed:
@@ -40,6 +41,18 @@ def settle(roster: Roster, name: str, now: float) -> None:
             standing.lift(Source.PROBES, Claim(Status.HEALTHY, Reason.TRIAL_PASSED, text, now))
     elif evidence.failed >= rules.fall:
         _failed(roster, name, now)
+
+
+def _unprobed(known: Endpoint, now: float) -> None:
+    """What probes had said holds no longer: nothing would ever take it back."""
+    standing, server = known.standing, known.standing.claim(Source.SERVER)
+    said = Source.PROBES if standing.claim(Source.PROBES) is not None else None
+    if server is not None and server.reason is Reason.PROBE_DRAINING:
+        standing.lift(Source.SERVER)
+        said = said or Source.SERVER
+    if said is not None:
+        standing.lift(Source.PROBES, Claim(Status.HEALTHY, Reason.EXPIRED, "it is probed no longer, and its requests tell", now))
+        known.evidence = Evidence()
 
 
 def _back(roster: Roster, name: str, rules: ProbeRules, now: float) -> None:

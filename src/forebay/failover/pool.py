@@ -12,7 +12,6 @@ Times are seconds of one clock, given by the caller; nothing is called back, and
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Mapping
 from typing import Any, Final
@@ -30,6 +29,8 @@ __all__ = ["WATCHED", "Alarm", "Change", "Counts", "Decision", "Member", "PoolHe
 
 WATCHED: Final = 0.1
 """Seconds until a pool is to be looked at again in which something speaks against an endpoint."""
+_TELLING: Final = frozenset({"recovered", "trial_passed", "reflex", "trial_failed", "draining"})
+"""Events of the engine by which a status changes."""
 
 
 class PoolHealth:
@@ -40,6 +41,7 @@ class PoolHealth:
         self._roster = Roster(rules)
         self._decided: dict[str, Verdict] = {}
         self._dirty: set[str] = set()
+        self._missed: dict[str, tuple[str, str | None, float, float | None]] = {}
 
     @property
     def rules(self) -> PoolRules:
@@ -54,6 +56,7 @@ class PoolHealth:
             self._roster.drop(name)
             self._dirty.discard(name)
             self._decided.pop(name, None)
+            self._missed.pop(name, None)
         for name, member in members.items():
             standing = self._roster.put(name, member, now).standing
             if member.resolved:
@@ -94,7 +97,12 @@ class PoolHealth:
         and endpoints that are no longer there are nothing. `seconds` is for how long the engine passes it over.
         """
         known = self._roster.endpoints.get(endpoint)
-        if known is None or self.held:
+        if known is None:
+            return
+        if self.held:
+            # Told once: without it, one that recovers while the pool is held would be shown as failed for ever after.
+            if kind in _TELLING:
+                self._missed[endpoint] = (kind, cause, at, seconds)
             return
         if kind in {"recovered", "trial_passed"}:
             known.evidence.live(1, 0, at)
@@ -119,6 +127,10 @@ class PoolHealth:
         """Freeze the pool: nothing but operators' orders and addresses changes a status until it is let go."""
         self.held = held
         self._dirty.update(self._roster.endpoints)
+        if not held:
+            missed, self._missed = self._missed, {}
+            for endpoint, (kind, cause, at, seconds) in missed.items():
+                self.event(endpoint, kind, cause, at, seconds)
 
     def verdict(self, endpoint: str) -> Verdict:
         """What holds of an endpoint now. Raises KeyError for one that there is not."""
@@ -147,8 +159,7 @@ class PoolHealth:
     def decide(self, now: float) -> Decision:
         """What follows from all that was told since the last time."""
         roster = self._roster
-        while roster.due and roster.due[0][0] <= now:
-            self._dirty.add(heapq.heappop(roster.due)[1])
+        self._dirty.update(roster.to_look_at(now))
         soon = math.inf if self.held else self._judge(now)
         verdicts: dict[str, Verdict] = {}
         changes: list[Change] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,6 +39,7 @@ class Roster:
         self.endpoints: dict[str, Endpoint] = {}
         self.velocity = Velocity()
         self.due: list[tuple[float, str]] = []
+        self._planned: set[tuple[float, str]] = set()
         self.alarms: list[Alarm] = []
         self._peers: dict[int, Peers] = {}
 
@@ -78,7 +80,17 @@ class Roster:
 
     def look_again(self, name: str, at: float) -> None:
         """Look at an endpoint again then, whatever is observed."""
-        heapq.heappush(self.due, (at, name))
+        # Asked for with each answer that comes meanwhile, for days where an operator has drained it for as long.
+        if (at, name) not in self._planned:
+            self._planned.add((at, name))
+            heapq.heappush(self.due, (at, name))
+
+    def to_look_at(self, now: float) -> Iterator[str]:
+        """Those whose time to be looked at again has come; each is told once."""
+        while self.due and self.due[0][0] <= now:
+            planned = heapq.heappop(self.due)
+            self._planned.discard(planned)
+            yield planned[1]
 
     def note(self, name: str, text: str) -> None:
         """Something speaks against an endpoint that does not take it out."""

@@ -101,6 +101,13 @@ def test_a_folder_that_is_swapped_by_a_symbolic_link_is_followed(tmp_path: Path)
     assert watched.look() == [Found((A, B))]
 
 
+def test_the_home_of_nobody_is_told_and_does_not_end_the_watching() -> None:
+    watched = Watched(Path("~nobody-of-this-name/endpoints.json"))
+    (answer,) = watched.look(3)
+    assert isinstance(answer, Failed)
+    assert "cannot be read" in answer.why
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "endpoints.json")
     watched = Watched(tmp_path / "endpoints.json")

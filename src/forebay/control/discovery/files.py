@@ -113,7 +113,10 @@ def read(file: str) -> Answer[Endpoint]:
 
 def _stamp(file: str) -> _Stamp:
     """What tells one content from another: device and inode, then size and times in nanoseconds."""
-    found = Path(file).expanduser().stat()
+    try:
+        found = Path(file).expanduser().stat()
+    except RuntimeError as error:  # `~` of somebody whom there is not: it must not end the watching of the others
+        raise OSError(0, str(error)) from None
     if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for a writer
         raise OSError(0, "it is no file")
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
