@@ -31,6 +31,9 @@
 //! to once all of `mask` were tried: the serving tier's suspects, and the able of the next later tier that has any. Those pinned (`pinned`)
 //! may go to the serving tier's able, suspect, new and free half-open endpoints, whatever their weight, and to draining ones.
 //!
+//! **Nothing has served yet** and an earlier tier than any that is able or suspect has new endpoints: no tier is chosen yet, and these serve,
+//! as below; `beyond` are all who are able. A backup that is probed first is not promoted over primaries that nobody has asked yet.
+//!
 //! **Nobody is able or suspect.** Where some are new, all new ones of the first tier that has any serve, for nothing better exists, with
 //! the free half-open ones of every tier as trials. Otherwise all are down, and `when_all_down` decides: `try_all` has everybody serve who
 //! has a weight and is neither `disabled` nor `unresolved`, without trials; `last_healthy` those of them with `last` (all, where none has
@@ -227,14 +230,17 @@ pub fn serving(endpoints: &[EndpointView], rules: &PoolRules, memory: Memory, no
     bind(endpoints, &mut classes, rules.max_ejected);
     let members = || endpoints.iter().zip(classes.iter().copied()).filter(|(view, _)| view.weight > 0);
     let somebody = members().any(|(_, class)| class.is_strong());
+    let first = |test: &dyn Fn(Class) -> bool| members().filter(|(_, class)| test(*class)).map(|(view, _)| view.tier).min();
+    let (new, strong) = (first(&|class| class == Class::New), first(&|class| class.is_strong()));
+    let undecided = memory.tier.is_none() && new.zip(strong).is_some_and(|(new, strong)| new < strong);
     let mut next = Memory { failback: false, ..memory };
-    if somebody {
+    if somebody && !undecided {
         next = step(&strengths(endpoints, &classes), rules, memory, now);
     }
     let picked = Picked { endpoints, classes: &classes, rules };
     let mut result = match next.tier.filter(|_| somebody) {
         Some(tier) => picked.by_tier(tier),
-        None => match members().filter(|(_, class)| *class == Class::New).map(|(view, _)| view.tier).min() {
+        None => match new {
             Some(tier) => picked.by_novelty(tier),
             None => picked.by_need(memory.tier),
         },
@@ -347,8 +353,8 @@ impl Picked<'_> {
         let trials = self.weighted(|view, class| class == Class::HalfOpen && self.is_free(view, class));
         let mask = self
             .weighted(|view, class| (view.tier == tier && class == Class::New) || (class == Class::HalfOpen && self.is_free(view, class)));
-        let nobody = vec![false; mask.len()];
-        Serving { pinned: mask.clone(), mask, trials, beyond: nobody, tier: Some(tier), mode: Mode::Serving, due: None }
+        let beyond = self.weighted(|_, class| class == Class::Able);
+        Serving { pinned: mask.clone(), mask, trials, beyond, tier: Some(tier), mode: Mode::Serving, due: None }
     }
 
     fn by_need(&self, tier: Option<u8>) -> Serving {

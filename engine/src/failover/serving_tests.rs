@@ -151,3 +151,18 @@ fn who_is_pinned_goes_along_with_its_tier_and_stays_where_the_weight_is_0() {
     let result = ask(&[healthy(0), EndpointView { weight: 0, ..healthy(0) }, healthy(1)]);
     assert_eq!((digits(&result.mask), digits(&result.pinned)), ("100".into(), "110".into()));
 }
+
+#[test]
+fn a_backup_that_is_known_first_is_not_promoted_over_primaries_that_are_new() {
+    let new = |tier: u8| EndpointView { status: Status::Unknown, ..healthy(tier) };
+    for probed in [false, true] {
+        let rules = PoolRules { probed, ..RULES };
+        let (start, memory) = serving(&[new(0), new(0), healthy(1)], &rules, Memory::default(), 1000);
+        assert_eq!((digits(&start.mask), digits(&start.beyond), start.tier, memory.tier), ("110".into(), "001".into(), Some(0), None));
+        let down = EndpointView { status: Status::Down, ..healthy(0) };
+        let (known, memory) = serving(&[down, down, healthy(1)], &rules, memory, 1100);
+        assert_eq!((digits(&known.mask), known.tier, memory.tier), ("001".into(), Some(1), Some(1)));
+        let (later, _) = serving(&[new(0), down, healthy(1)], &rules, memory, 1200);
+        assert_eq!(later.tier, Some(1), "once a tier has served, who is new must show first that it can");
+    }
+}

@@ -104,10 +104,13 @@ def serving(endpoints: Sequence[View], rules: Rules, memory: Memory, now: int) -
     members = [(view, kind) for view, kind in zip(endpoints, classes, strict=True) if view.weight > 0]
     somebody = any(kind in _STRONG for _, kind in members)
     after = replace(memory, failback=False)
-    if somebody:
+    new = min((view.tier for view, kind in members if kind is _Class.NEW), default=None)
+    strong = min((view.tier for view, kind in members if kind in _STRONG), default=None)
+    # A backup that is probed first is not promoted over primaries that nobody has asked yet.
+    undecided = memory.tier is None and new is not None and strong is not None and new < strong
+    if somebody and not undecided:
         after = step(_strengths(members), rules, memory, now)
     picked = _Picked(endpoints, classes, rules)
-    new = min((view.tier for view, kind in members if kind is _Class.NEW), default=None)
     if somebody and after.tier is not None:
         result = picked.by_tier(after.tier)
     elif new is not None:
@@ -206,7 +209,7 @@ class _Picked:
     def by_novelty(self, tier: int) -> Serving:
         trials = self._weighted(lambda view, kind: kind is _Class.HALF_OPEN and self._free(view, kind))
         mask = _either(trials, self._weighted(lambda view, kind: view.tier == tier and kind is _Class.NEW))
-        return Serving(mask, trials, self._nobody, mask, tier, "serving")
+        return Serving(mask, trials, self._weighted(lambda _, kind: kind is _Class.ABLE), mask, tier, "serving")
 
     def by_need(self, tier: int | None) -> Serving:
         def reachable(view: View, kind: _Class) -> bool:
