@@ -30,7 +30,8 @@ test-engine: | cargo ## the engine's tests alone; need no Python
 	cargo test --profile quick --locked --package forebay-engine
 
 test-python: $(ENGINE) ## the Python tests alone
-	$(BIN)/python -m pytest $(ARGS)
+	@if [ -n '$(ARGS)' ]; then set -x; $(BIN)/python -m pytest $(ARGS); \
+	else set -ex; $(BIN)/python -m pytest -m 'not e2e' -n 2 --dist loadfile; $(BIN)/python -m pytest -m e2e; fi
 
 check: $(ENGINE) ## formats, lints, types, and that generated references are current
 	$(BIN)/ruff format --check
