@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from forebay import Gateway, Pool, Running
+from forebay.cli.endpoints import _probes
 from forebay.testing import FakeEngine
 
 Command = Callable[..., Any]
@@ -60,6 +61,7 @@ def test_a_drain_is_seen_by_every_command_and_taken_back(forebay: Command, runni
     assert standing(running, "app", ONE)["status"] == "draining"
     assert standing(running, "api", "main")["status"] == "unknown"
     [line] = lines(forebay("endpoints").out, "app", ONE)
+    assert line.count("deploy 42") == 1
     assert "draining by an operator: deploy 42" in line
     assert "ends in" in line
     happened = forebay("events").out
@@ -133,9 +135,42 @@ def test_hold_and_release(forebay: Command, running: Running) -> None:
 def test_a_fail_back_where_the_first_tier_serves_is_answered_no(forebay: Command, running: Running, engines: list[FakeEngine]) -> None:
     outcome = forebay("failback", "app")
     assert (outcome.code, outcome.err) == (1, "app is served by its first tier already\n")
+
+
+def test_a_fail_back_says_whether_it_came_about(
+    forebay: Command, running: Running, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engines[0].pools["api"] = {"tier": 1, "all_down": False}
-    assert forebay("failback", "api").code == 0
+    outcome = forebay("failback", "api")
+    assert outcome.code == 1
+    assert "api stays where it is, since too few of an earlier tier may serve: tier 1 serves" in outcome.err
     assert "pool api: tier 1 serves" in forebay("status").out
+    monkeypatch.setattr(FakeEngine, "stand", lambda self, _: self.pools.update(api={"tier": 0, "all_down": False}))
+    outcome = forebay("failback", "api")
+    assert (outcome.code, outcome.err) == (0, "api has gone back: tier 0 serves\n")
+    assert forebay("failback", "nothing").code == 2
+
+
+def test_a_pool_where_none_may_serve_is_told_without_the_tier(forebay: Command, running: Running, engines: list[FakeEngine]) -> None:
+    engines[0].pools["api"] = {"tier": 1, "all_down": True}
+    out = forebay("status").out
+    assert "pool api: ALL DOWN: no endpoint may serve" in out
+    assert "tier 1 serves" not in out
+
+
+def test_endpoints_of_a_pool_that_there_is_not_are_an_error(forebay: Command, running: Running) -> None:
+    outcome = forebay("endpoints", "--pool", "ap")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert 'there is no pool "ap" with endpoints; did you mean' in outcome.err
+
+
+def test_before_anything_has_happened_events_says_so(forebay: Command, running: Running) -> None:
+    outcome = forebay("events")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "nothing has happened so far\n")
+
+
+def test_faults_of_probes_that_are_alike_are_counted() -> None:
+    assert _probes(["200/1ms", "200/1ms", *["connect_refused"] * 3]) == "200/1ms 200/1ms connect_refused x3"
 
 
 def test_a_drain_that_waits_returns_once_nothing_runs_there(forebay: Command, running: Running, engines: list[FakeEngine]) -> None:

@@ -94,4 +94,4 @@ def test_a_source_of_endpoints_that_has_nothing_is_told_with_why(forebay: Comman
         while running.status()["discovery"][0]["state"] != "empty":  # looked at twice a second; the test's limit ends this
             pass
         out = forebay("status").out
-    assert f"file {home}/endpoints.json: nothing found: {home}/endpoints.json: cannot be read: No such file or directory" in out
+    assert f"file {home}/endpoints.json: nothing found: cannot be read: No such file or directory" in out

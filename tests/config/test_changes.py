@@ -45,6 +45,18 @@ def test_of_a_pool_its_keys_and_each_endpoint_are_told() -> None:
     ]
 
 
+def test_of_a_table_within_a_pool_only_what_differs_is_told() -> None:
+    def pool(**keys: Any) -> Gateway:
+        return gateway(pools={"app": Pool(["10.0.0.1:80", "10.0.0.2:80"], **keys)})
+
+    found = told(pool(failover={"hold_down": 2}), pool(failover={"hold_down": 2, "failback": "manual"}))
+    assert found == ["changed pool app: failover.failback automatic -> manual"]
+    cookies = [pool(affinity={"cookie": "c", "secret": letter * 32}) for letter in "ab"]
+    assert told(*cookies) == ["changed pool app: affinity"]
+    [text] = told(pool(), pool(when_all_down={"respond": {"status": 503, "body": "soon"}}))
+    assert text.startswith("changed pool app: when_all_down {policy = try_all} -> {respond = {status = 503, body = soon")
+
+
 def test_a_new_order_of_endpoints_is_a_change_since_rotations_follow_it() -> None:
     new = {"app": Pool(["10.0.0.2:80", "10.0.0.1:80"])}
     assert told(gateway(), gateway(pools=new)) == ["changed pool app: order of the endpoints"]

@@ -38,7 +38,7 @@ def test_what_fits_together_is_not_told(pool: Pool) -> None:
         (Pool(PAIR, health={"down_interval": "500ms"}),
          "health.down_interval: 500ms is shorter than a probe may take, 1s; lengthen it, or shorten timeout"),
         (Pool(PAIR, failover={"hold_down": "1m"}),
-         "failover.hold_down: has no effect: all endpoints are of one tier; give those that stand by a tier of 1"),
+         "failover.hold_down: has no effect: all endpoints of any weight are of one tier; give those that stand by a tier of 1"),
         (Pool(["a:1", Endpoint("b:1", tier=2)], **PROBED),
          "endpoints: no endpoint is of tier 1, but some are of tier 2; number the tiers 0, 1, 2 without a gap"),
         (Pool([Endpoint("a:1", tier=1), Endpoint("b:1", tier=2)], **PROBED),

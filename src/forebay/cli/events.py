@@ -34,6 +34,9 @@ def events(
         return
     if document["lost"]:
         say(f"{document['lost']} earlier ones are no longer kept")
+    if not document["events"]:
+        say("nothing has happened so far" if not since else f"nothing has happened since event {since}")
+        return
     table(_COLUMNS, [_row(event) for event in document["events"][-_SHOWN if since is None else 0 :]], right=frozenset({"event"}))
 
 

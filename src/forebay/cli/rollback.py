@@ -9,7 +9,7 @@ from forebay.cli.live import Admin, AsJson
 from forebay.cli.output import emit, moment, table
 from forebay.cli.plan import apply
 
-_COLUMNS = ("number", "served since", "origin", "routes", "pools", "now")
+_COLUMNS = ("number", "first served", "origin", "routes", "pools", "now")
 
 
 def rollback(

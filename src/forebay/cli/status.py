@@ -55,8 +55,8 @@ def _head(document: dict[str, Any]) -> list[str]:
 def _unusual(name: str, pool: dict[str, Any]) -> Iterator[str]:
     """What a person must know of a pool before its endpoints."""
     if pool["all_down"]:
-        yield f"pool {name}: ALL DOWN"
-    if pool["tier"]:
+        yield f"pool {name}: ALL DOWN: no endpoint may serve; `forebay endpoints` says why"
+    elif pool["tier"]:
         yield f"pool {name}: tier {pool['tier']} serves"
     if pool["held"]:
         yield f"pool {name}: held as it is: {pool['held']['reason']}"
@@ -64,11 +64,12 @@ def _unusual(name: str, pool: dict[str, Any]) -> Iterator[str]:
 
 def _stale(source: dict[str, Any]) -> Iterator[str]:
     """What serves without having been confirmed lately, and what has nothing to serve."""
+    why = (source["error"] or "").removeprefix(f"{source['source']}: ")
     if source["state"] in {"stale", "held"}:
         age = f", confirmed {duration(source['age'])} ago" if source["age"] is not None else ""
-        yield f"{source['kind']} {source['source']}: {source['state']}{age}: {source['error']}"
+        yield f"{source['kind']} {source['source']}: {source['state']}{age}: {why}"
     elif source["state"] == "empty":
-        yield f"{source['kind']} {source['source']}: nothing found: {source['error']}"
+        yield f"{source['kind']} {source['source']}: nothing found: {why}"
 
 
 def _rows(document: dict[str, Any]) -> list[tuple[str, ...]]:

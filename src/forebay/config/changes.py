@@ -31,9 +31,7 @@ class Change:
 
     def __str__(self) -> str:
         """As `changed pool app: balance round_robin -> least_inflight`."""
-        keys = ", ".join(
-            key if old is None and new is None else f"{key} {_printed(old)} -> {_printed(new)}" for key, (old, new) in self.keys.items()
-        )
+        keys = ", ".join(text for key, (old, new) in self.keys.items() for text in _differences(key, old, new))
         thing = self.kind if self.name == self.kind else f"{self.kind} {self.name}"
         return f"{self.what} {thing}{f': {keys}' if keys else ''}"
 
@@ -109,6 +107,22 @@ def _table(kind: Any, name: str, old: Table, new: Table, keys: tuple[str, ...] |
     if differing:
         before, after = old.model_dump(mode="json", include=differing), new.model_dump(mode="json", include=differing)
         yield Change(kind, name, "changed", {key: (before.get(key), after.get(key)) for key in type(new).model_fields if key in differing})
+
+
+def _differences(key: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    """What differs, as `failover.hold_down 2s -> 5s`: of two tables with the same keys, those alone that differ."""
+    if isinstance(old, dict) and isinstance(new, dict) and _declared(old) == _declared(new):
+        differing = [part for part in old if old[part] != new.get(part)]
+        for part in differing:
+            yield from _differences(f"{key}.{part}", old[part], new[part])
+        if not differing:
+            yield key  # a secret, which is not shown
+    else:
+        yield key if old is None and new is None else f"{key} {_printed(old)} -> {_printed(new)}"
+
+
+def _declared(table: Mapping[str, Any]) -> set[str]:
+    return {key for key, value in table.items() if value is not None}
 
 
 def _printed(value: Any) -> str:  # noqa: ANN401 - any JSON

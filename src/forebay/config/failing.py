@@ -41,7 +41,11 @@ def _tiers(pool: Pool) -> Said:
     if len(tiers) < 2:  # noqa: PLR2004 - one tier has no other
         for key in _TIERS:
             if key in pool.failover.model_fields_set:
-                yield ("failover", key), "has no effect: all endpoints are of one tier", "give those that stand by a tier of 1"
+                yield (
+                    ("failover", key),
+                    "has no effect: all endpoints of any weight are of one tier",
+                    "give those that stand by a tier of 1",
+                )
         return
     for index, tier in enumerate(tiers):
         if tier != index:

@@ -79,7 +79,8 @@ def _endpoint(endpoint: EndpointStatistics, about: About, standing: EndpointStan
     value |= {"probes": list(value["probes"]), "overlay": list(value["overlay"])}
     # The engine knows that a name has no address, only control knows why.
     if endpoint.status == "unresolved" and (why := about.unresolved.get(endpoint.address.removeprefix("http://"))):
-        value["reason"] = f"{endpoint.address} has no address yet: {why}"
+        # A file that has no endpoints tells of itself by name; it has no address to wait for.
+        value["reason"] = why if why.startswith(f"{endpoint.address}:") else f"{endpoint.address} has no address yet: {why}"
     return value
 
 

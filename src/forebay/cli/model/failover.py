@@ -50,7 +50,9 @@ def failover(
 
 
 def _print(pool: dict[str, Any], rate: float, seconds: float) -> None:
-    typer.echo(f"Pool {pool['pool']}: one of {pool['endpoints']} fails at {rate:g} requests a second of {format_duration(seconds)}\n")
+    which = "its only endpoint" if pool["endpoints"] == 1 else f"one of {pool['endpoints']}"
+    which += " of the first tier" if pool["takes_over"] == "the next tier" else ""
+    typer.echo(f"Pool {pool['pool']}: {which} fails at {rate:g} requests a second of {format_duration(seconds)}\n")
     columns = ["fault", "found out by", "seconds", "GETs lost", "POSTs lost", "slowest GET"]
     rows = [
         [
