@@ -160,9 +160,11 @@ impl<T: Transport> Stage<'_, T> {
         journal: &mut Journal<'_>,
     ) -> After {
         let own = own_fields(self.client, front.request(), answered);
-        let Answered { back, lease, upload, .. } = answered;
+        let Answered { back, lease, upload, counted, .. } = answered;
         let state = &lease.endpoint().state;
-        state.responses.add(back.response().status);
+        if !*counted {
+            state.responses.add(back.response().status);
+        }
         state.answered.store(true, Ordering::Relaxed);
         back.advance();
         // Content that is seen to be broken before anything was sent can still be told in plain words.

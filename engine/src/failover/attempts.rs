@@ -62,6 +62,8 @@ pub struct Answered<B> {
     pub at: Instant,
     /// Whether the response should pin the client to the endpoint.
     pub pins: bool,
+    /// Whether it is among the endpoint's responses already, since it was set aside before.
+    pub counted: bool,
 }
 
 /// How far one exchange has come.
@@ -194,7 +196,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
             course.journal.not_repeated = None;
         }
         course.upload.settle();
-        Answered { back, lease: entry.lease, upload: course.upload, at, pins: entry.pins }
+        Answered { back, lease: entry.lease, upload: course.upload, at, pins: entry.pins, counted: false }
     }
 
     /// The same for an earlier attempt.

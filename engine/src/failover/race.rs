@@ -255,7 +255,7 @@ impl<T: Transport> Attempts<'_, '_, T> {
         course.journal.cause = None;
         course.upload.resume(spare.pump);
         course.upload.settle();
-        Answered { back: spare.back, lease, upload: course.upload, at: Instant::now(), pins }
+        Answered { back: spare.back, lease, upload: course.upload, at: Instant::now(), pins, counted: true }
     }
 }
 

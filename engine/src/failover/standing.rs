@@ -349,7 +349,12 @@ impl Inner {
         self.weight = stand.weight;
         let Some(status) = stand.status.filter(|status| *status != Status::Unresolved) else { return };
         let until = stand.lasts.map(|seconds| now.saturating_add(millis(seconds)));
-        let clears = matches!(status, Status::Healthy | Status::Unknown | Status::Suspect) && self.event <= seen;
+        let spares = matches!(status, Status::Healthy | Status::Unknown | Status::Suspect);
+        let clears = spares && self.event <= seen;
+        if spares && !clears && self.silent {
+            // It lapses by itself, or ends with the next answer.
+            return;
+        }
         let since = self.since;
         let same = self.status == status;
         if status == Status::Healthy && clears {

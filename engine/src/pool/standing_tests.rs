@@ -167,6 +167,9 @@ fn control_does_not_undo_what_it_has_not_seen() {
     assert_eq!(scene.who(10), [1, 2]);
     scene.stands(0, r#"{"status": "healthy"}"#, seen, 20);
     assert_eq!(scene.who(20), [0, 1, 2]);
+    scene.pool.suspect(&scene.pool.endpoints[1], 30);
+    scene.stands(1, r#"{"status": "healthy"}"#, seen, 40);
+    assert_eq!((scene.status(1, 40), scene.who(40)), (Status::Suspect, vec![0, 2]));
 }
 
 #[test]

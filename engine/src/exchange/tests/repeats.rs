@@ -74,6 +74,8 @@ fn the_last_such_answer_is_passed_on_when_nothing_better_comes() {
             let third = if refused { None } else { Some(answers(&mut world, &busy("three")).await) };
             let answer = client.message().await;
             assert_eq!((answer.status(), answer.text()), (503, if refused { "two" } else { "three" }));
+            let answered: u64 = world.pool().endpoints.iter().map(|each| each.state.responses.snapshot().server_error).sum();
+            assert_eq!(answered, if refused { 2 } else { 3 }, "each answer counts once, also one that was set aside before");
             drop((client, servers, third));
             let record = world.ends_with(503, None).await;
             let expected = if refused { "a:discarded c:connect_refused b:ok" } else { "a:discarded b:discarded c:ok" };
