@@ -62,6 +62,7 @@ def broken() -> dict[str, str]:
         "no table": "[]",
         "no text": "\x00\xff",
         "empty": "",
+        "brackets in too many brackets": "[" * 100_000,
         **{name: json.dumps({"version": 1, "overlays": [value]}) for name, value in others.items()},
     }
 

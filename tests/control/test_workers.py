@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from forebay.control.workers import Workers
 
 
@@ -29,6 +31,15 @@ def test_a_job_that_hangs_does_not_hold_up_the_next_one_nor_the_stop() -> None:
     assert done.wait(10)
     workers.stop()
     never.set()
+
+
+def test_a_job_that_raises_is_told_and_ends_no_worker(caplog: pytest.LogCaptureFixture) -> None:
+    workers, done = Workers("test-raising", 1), threading.Event()
+    workers.submit(lambda: void(1 // 0))
+    workers.submit(done.set)
+    assert done.wait(10)
+    assert [record.message for record in caplog.records] == ["a job of test-raising-0 failed"]
+    workers.stop()
 
 
 def test_without_a_job_there_is_no_thread() -> None:

@@ -45,8 +45,8 @@ class Kept:
             raise ForebayError(f"{path} cannot be written ({error.strerror})", hint=hint) from error
 
     def read(self, name: str, parse: Callable[[bytes], T], nothing: U) -> T | U:
-        """What the file holds; `nothing` where there is none, and, with one line in the log, where `parse` raises ValueError, TypeError or
-        KeyError: it was cut short, or another version wrote it.
+        """What the file holds; `nothing` where there is none, and, with one line in the log, where `parse` stumbles over it: it
+        was cut short, or another version wrote it.
         """
         if self._directory is None:
             return nothing
@@ -55,7 +55,7 @@ class Kept:
             value = parse(path.read_bytes())
         except FileNotFoundError:
             return nothing
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             _log.warning("%s is ignored: %s", path, error)
             return nothing
         return value

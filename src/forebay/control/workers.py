@@ -1,8 +1,11 @@
 """A few daemon threads for calls that block."""
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+
+_log = logging.getLogger("forebay.control")
 
 
 class Workers:
@@ -18,7 +21,7 @@ class Workers:
         self._threads: list[threading.Thread] = []
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run `job` on a worker; it may not raise."""
+        """Run `job` on a worker; what it raises is told in the log, and goes no further."""
         self._jobs.put(job)
         if len(self._threads) < self._limit:
             thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
@@ -32,4 +35,8 @@ class Workers:
 
     def _run(self) -> None:
         while job := self._jobs.get():
-            job()
+            try:
+                job()
+            except Exception:  # noqa: BLE001 - whatever it is
+                # A worker that ended by it would be missed by all jobs to come.
+                _log.exception("a job of %s failed", threading.current_thread().name)
