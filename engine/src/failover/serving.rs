@@ -16,7 +16,7 @@
 //!
 //! **Judgements are bound.** In each tier, of its `n` endpoints with a weight at most `max(1, floor(max_ejected * n + 1e-9))` judged ones
 //! stay out (0 where `max_ejected` is 0): those judged longest from now, then the first declared. The others count as *able*. If then
-//! nobody in the pool is able or suspect but somebody is judged, one of these is able: the lowest tier's, judged shortest, first declared.
+//! nobody in the pool is able or suspect but some are judged, those of their lowest tier are able: an older judgement may no longer hold.
 //!
 //! **Tiers.** A tier's strength is how many are able or suspect; it is *enough* at `count` (at most `n`), or `ceil(share * n - 1e-9)`, but
 //! at least 1. Wanted is the first tier that is enough, or else the strongest (where several are: the present one, or else the lowest).
@@ -279,9 +279,11 @@ fn bind(endpoints: &[EndpointView], classes: &mut [Class], max_ejected: f64) {
     if endpoints.iter().zip(&*classes).any(|(view, class)| view.weight > 0 && class.is_strong()) {
         return;
     }
-    let last = all.iter().min_by_key(|(tier, until, index)| (*tier, *until, *index));
-    if let Some(class) = last.and_then(|(_, _, index)| classes.get_mut(*index)) {
-        *class = Class::Able;
+    let lowest = all.first().map(|(tier, _, _)| *tier);
+    for (_, _, index) in all.iter().take_while(|(tier, _, _)| Some(*tier) == lowest) {
+        if let Some(class) = classes.get_mut(*index) {
+            *class = Class::Able;
+        }
     }
 }
 

@@ -163,7 +163,10 @@ def _bind(endpoints: Sequence[View], classes: list[_Class], judged: dict[int, in
         if place >= bound(sum(view.tier == each and view.weight > 0 for view in endpoints), max_ejected):
             classes[index] = _Class.ABLE
     if weighted and not any(view.weight > 0 and kind in _STRONG for view, kind in zip(endpoints, classes, strict=True)):
-        classes[min(weighted)[2]] = _Class.ABLE
+        lowest = min(weighted)[0]
+        for each, _, index in weighted:
+            if each == lowest:
+                classes[index] = _Class.ABLE
 
 
 def _strengths(members: Sequence[tuple[View, _Class]]) -> list[Strength]:
