@@ -107,4 +107,5 @@ def test_what_the_guide_advises_is_what_its_tables_say() -> None:
     assert packing["first_available(limit=16)"]["least share"] == 0
     assert packing["first_available(limit=16)"]["p99"] == packing[default]["p99"]
     standby = section("Servers that fail often")
-    assert standby[default]["errors"] == standby["first_available"]["errors"] < 1.1
+    assert abs(standby[default]["errors"] - standby["first_available"]["errors"]) < 0.1
+    assert standby[default]["errors"] < 1.1

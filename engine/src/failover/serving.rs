@@ -15,7 +15,8 @@
 //! set has its one exchange already and takes no pick. Weight 0 takes no picks and counts nowhere, but keeps its class for those pinned.
 //!
 //! **Judgements are bound.** In each tier, of its `n` endpoints with a weight at most `max(1, floor(max_ejected * n + 1e-9))` judged ones
-//! stay out (0 where `max_ejected` is 0): those judged longest from now, then the first declared. The others count as *able*. If then
+//! stay out (0 where `max_ejected` is 0). Where there are more, the others count as *able*, and that many of them, those judged longest from
+//! now, then the first declared, are *half-open*: one that has recovered is found before one that fails now has cost much. If then
 //! nobody in the pool is able or suspect but some are judged, those of their lowest tier are able: an older judgement may no longer hold.
 //!
 //! **Tiers.** A tier's strength is how many are able or suspect; it is *enough* at `count` (at most `n`), or `ceil(share * n - 1e-9)`, but
@@ -264,16 +265,16 @@ fn bind(endpoints: &[EndpointView], classes: &mut [Class], max_ejected: f64) {
         .map(|(until, index)| (endpoints.get(index).map_or(0, |view| view.tier), until, index))
         .collect();
     all.sort_by_key(|(tier, until, index)| (*tier, std::cmp::Reverse(*until), *index));
-    let mut place = 0;
-    let mut tier = None;
-    for (of, _, index) in &all {
-        place = if tier == Some(*of) { place + 1 } else { 0 };
-        tier = Some(*of);
-        let members = endpoints.iter().filter(|view| view.tier == *of && view.weight > 0).count();
-        if place >= bound(members, max_ejected)
-            && let Some(class) = classes.get_mut(*index)
-        {
-            *class = Class::Able;
+    for judged in all.chunk_by(|one, next| one.0 == next.0) {
+        let members = endpoints.iter().filter(|view| judged.first().is_some_and(|(tier, _, _)| view.tier == *tier) && view.weight > 0);
+        let bound = bound(members.count(), max_ejected);
+        if judged.len() <= bound {
+            continue;
+        }
+        for (place, (_, _, index)) in judged.iter().enumerate() {
+            if let Some(class) = classes.get_mut(*index) {
+                *class = if place < bound { Class::HalfOpen } else { Class::Able };
+            }
         }
     }
     if endpoints.iter().zip(&*classes).any(|(view, class)| view.weight > 0 && class.is_strong()) {

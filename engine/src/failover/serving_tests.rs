@@ -98,15 +98,21 @@ fn all_who_are_new_serve_at_once_where_nobody_better_is_known() {
 #[test]
 fn judgements_take_out_half_of_a_tier_at_most_and_never_the_last() {
     let judged = |until| passed(0, until, false);
-    assert_eq!(digits(&ask(&[judged(2000), judged(3000), judged(4000), healthy(0)]).mask), "1001");
-    assert_eq!(digits(&ask(&[judged(2000), judged(2000)]).mask), "01", "the first declared stays out");
+    let both = |endpoints: &[EndpointView]| {
+        let asked = ask(endpoints);
+        (digits(&asked.mask), digits(&asked.trials))
+    };
+    assert_eq!(both(&[judged(3000), judged(4000), healthy(0), healthy(0)]), ("0011".into(), "0000".into()));
+    let more = both(&[judged(2000), judged(3000), judged(4000), healthy(0)]);
+    assert_eq!(more, ("1111".into(), "0110".into()), "more than half are judged: those judged longest are tried, one exchange at a time");
+    assert_eq!(both(&[judged(2000), judged(2000)]), ("11".into(), "10".into()), "the first declared is tried");
     assert_eq!(digits(&ask(&[judged(2000)]).mask), "1");
     assert_eq!(digits(&ask(&[judged(2000), passed(0, 2000, true)]).mask), "10", "a fact is not bound");
     assert_eq!(digits(&ask(&[judged(2000), healthy(1)]).mask), "01", "its standby takes over");
     assert_eq!(digits(&ask(&[judged(2000), passed(1, 2000, false)]).mask), "10", "but somebody always serves");
     let none = PoolRules { max_ejected: 0.0, ..RULES };
     assert_eq!(digits(&serving(&[judged(2000), healthy(0)], &none, Memory::default(), 0).0.mask), "11");
-    assert_eq!(digits(&ask(&[EndpointView { until: Some(5000), ..with(Status::Ejected) }, judged(9000)]).mask), "10");
+    assert_eq!(both(&[EndpointView { until: Some(5000), ..with(Status::Ejected) }, judged(9000)]), ("11".into(), "01".into()));
 }
 
 #[test]

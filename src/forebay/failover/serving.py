@@ -157,11 +157,12 @@ def bound(members: int, max_ejected: float) -> int:
 def _bind(endpoints: Sequence[View], classes: list[_Class], judged: dict[int, int], max_ejected: float) -> None:
     """Have judged ones serve beyond what judgements may take out."""
     weighted = [(endpoints[index].tier, until, index) for index, until in judged.items() if endpoints[index].weight > 0]
-    place, tier = 0, None
-    for each, _, index in sorted(weighted, key=lambda one: (one[0], -one[1], one[2])):
-        place, tier = (place + 1 if each == tier else 0), each
-        if place >= bound(sum(view.tier == each and view.weight > 0 for view in endpoints), max_ejected):
-            classes[index] = _Class.ABLE
+    for tier in {tier for tier, _, _ in weighted}:
+        among = sorted((one for one in weighted if one[0] == tier), key=lambda one: (-one[1], one[2]))
+        most = bound(sum(view.tier == tier and view.weight > 0 for view in endpoints), max_ejected)
+        if len(among) > most:
+            for place, (_, _, index) in enumerate(among):
+                classes[index] = _Class.HALF_OPEN if place < most else _Class.ABLE
     if weighted and not any(view.weight > 0 and kind in _STRONG for view, kind in zip(endpoints, classes, strict=True)):
         lowest = min(weighted)[0]
         for each, _, index in weighted:
