@@ -179,6 +179,20 @@ def test_a_state_that_is_none_changes_nothing(broken: dict[str, object]) -> None
     assert made.decide(1.0).verdicts == {}
 
 
+def test_what_holds_again_holds_since_then_and_not_since_it_first_did() -> None:
+    standing = Standing(0.0, probed=True)
+    standing.put(Source.BASE, Claim(Status.HEALTHY, Reason.PROBE_PASSED, "two probes have passed", 1.0))
+    assert standing.put(Source.PROBES, Claim(Status.DOWN, Reason.PROBE_FAILED, "two have failed", 100.0)).claim.since == 100.0
+    assert standing.lift(Source.PROBES, 130.0).claim.since == 130.0
+    standing.put(Source.OPERATOR, Claim(Status.DRAINING, Reason.OPERATOR, "deploy", 200.0))
+    back = standing.lift(Source.OPERATOR, 260.0)
+    assert (back.status, back.claim.since) == (Status.HEALTHY, 260.0)
+    standing.put(Source.ENGINE, Claim(Status.DOWN, Reason.CONNECT_REFUSED, "it refuses", 300.0))
+    assert standing.proven(Claim(Status.HEALTHY, Reason.TRIAL_PASSED, "a request has succeeded", 310.0)).claim.since == 310.0
+    still = standing.put(Source.BASE, Claim(Status.HEALTHY, Reason.TRIAL_PASSED, "another has", 400.0))
+    assert still.claim.since == 310.0, "nothing has changed"
+
+
 CLAIMS = st.builds(
     Claim, st.sampled_from(Status), st.sampled_from(Reason), st.just(""), st.just(0.0), st.one_of(st.none(), st.floats(1.0, 100.0))
 )
@@ -190,7 +204,7 @@ def test_a_claim_never_outlives_its_time_and_something_always_holds(steps: list[
     for source, claim, passed in steps:
         now += passed
         if claim is None:
-            standing.lift(source)
+            standing.lift(source, now)
         elif source is not Source.BASE:
             standing.put(source, claim)
         verdict = standing.lapse(now)

@@ -38,7 +38,7 @@ def settle(roster: Roster, name: str, now: float) -> None:
     elif standing.claim(Source.PROBES) is not None:
         if evidence.outranked(now):
             text = f"it answers requests, although its probes fail: {evidence.fault}"
-            standing.lift(Source.PROBES, Claim(Status.HEALTHY, Reason.TRIAL_PASSED, text, now))
+            standing.lift(Source.PROBES, now, Claim(Status.HEALTHY, Reason.TRIAL_PASSED, text, now))
     elif evidence.failed >= rules.fall:
         _failed(roster, name, now)
 
@@ -48,10 +48,10 @@ def _unprobed(known: Endpoint, now: float) -> None:
     standing, server = known.standing, known.standing.claim(Source.SERVER)
     said = Source.PROBES if standing.claim(Source.PROBES) is not None else None
     if server is not None and server.reason is Reason.PROBE_DRAINING:
-        standing.lift(Source.SERVER)
+        standing.lift(Source.SERVER, now)
         said = said or Source.SERVER
     if said is not None:
-        standing.lift(Source.PROBES, Claim(Status.HEALTHY, Reason.EXPIRED, "it is probed no longer, and its requests tell", now))
+        standing.lift(Source.PROBES, now, Claim(Status.HEALTHY, Reason.EXPIRED, "it is probed no longer, and its requests tell", now))
         known.evidence = Evidence()
 
 
@@ -60,12 +60,12 @@ def _back(roster: Roster, name: str, rules: ProbeRules, now: float) -> None:
     standing, server = known.standing, known.standing.claim(Source.SERVER)
     well = Claim(Status.HEALTHY, Reason.PROBE_PASSED, f"{rules.rise} probes in a row have passed", now)
     if standing.claim(Source.PROBES) is not None:
-        standing.lift(Source.PROBES)
+        standing.lift(Source.PROBES, now)
         standing.proven(well)
         # What its requests met before it came back is not held against it.
         roster.peers(known.member.tier).forget(name, now)
     if server is not None and server.reason is Reason.PROBE_DRAINING:
-        standing.lift(Source.SERVER, well)
+        standing.lift(Source.SERVER, now, well)
 
 
 def _draining(roster: Roster, name: str, now: float) -> None:
@@ -105,4 +105,4 @@ def _failed(roster: Roster, name: str, now: float) -> None:
     standing.put(Source.PROBES, Claim(Status.DOWN, reason, why, now))
     server = standing.claim(Source.SERVER)
     if server is not None and server.reason is Reason.PROBE_DRAINING:
-        standing.lift(Source.SERVER)
+        standing.lift(Source.SERVER, now)

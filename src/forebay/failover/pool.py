@@ -60,7 +60,7 @@ class PoolHealth:
         for name, member in members.items():
             standing = self._roster.put(name, member, now).standing
             if member.resolved:
-                standing.lift(Source.ADDRESS)
+                standing.lift(Source.ADDRESS, now)
             else:
                 standing.put(Source.ADDRESS, Claim(Status.UNRESOLVED, Reason.ADDRESS_GONE, "its name has no address", now))
             self._dirty.add(name)
@@ -118,7 +118,7 @@ class PoolHealth:
         """An operator wants `draining` or `disabled`, or takes that back (None). Raises KeyError for an endpoint that there is not."""
         standing = self._roster.endpoints[endpoint].standing
         if status is None:
-            standing.lift(Source.OPERATOR)
+            standing.lift(Source.OPERATOR, at)
         else:
             standing.put(Source.OPERATOR, Claim(status, Reason.OPERATOR, text, at, until))
         self._dirty.add(endpoint)

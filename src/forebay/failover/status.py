@@ -133,14 +133,13 @@ class Standing:
 
     def put(self, source: Source, claim: Claim) -> Verdict:
         """Have a source say something else; one that says the same status again keeps its since. Returns what holds then."""
-        old = self._claims.get(source)
+        old, at = self._claims.get(source), claim.since
         if old is not None and old.status == claim.status:
             claim = replace(claim, since=old.since)
         if source is Source.JUDGEMENT:
             self._tried = None
         self._claims[source] = claim
-        self._verdict = self._judge()
-        return self._verdict
+        return self._hold(at)
 
     def proven(self, base: Claim) -> Verdict:
         """A request that tried it has succeeded, or its probes have passed again: it is left out no more. Returns what holds then."""
@@ -148,12 +147,12 @@ class Standing:
         self._claims.pop(Source.ENGINE, None)
         return self.put(Source.BASE, base)
 
-    def lift(self, source: Source, base: Claim | None = None) -> Verdict:
+    def lift(self, source: Source, at: float, base: Claim | None = None) -> Verdict:
         """Withdraw what a source says; `base`, where given, is known of the endpoint from then on. Returns what holds then."""
         if base is not None:
             self.put(Source.BASE, base)
         if source is not Source.BASE and self._claims.pop(source, None) is not None:
-            self._verdict = self._judge()
+            self._hold(at)
         return self._verdict
 
     def lapse(self, now: float) -> Verdict:
@@ -174,6 +173,15 @@ class Standing:
     def _base(self) -> Status:
         claim = self._claims.get(Source.BASE)
         return Status.HEALTHY if claim is None else claim.status
+
+    def _hold(self, at: float) -> Verdict:
+        """Judge anew. A claim that comes to hold by what happens at that moment holds since then, however long it stood behind others."""
+        before, self._verdict = self._verdict.status, self._judge()
+        claim = self._verdict.claim
+        if self._verdict.status is not before and claim.since < at:
+            self._claims[self._verdict.source] = replace(claim, since=at)
+            self._verdict = self._judge()
+        return self._verdict
 
     def _judge(self) -> Verdict:
         source, claim = min(self._claims.items(), key=_rank)
