@@ -32,8 +32,6 @@ pub struct IdleLimit {
     told: AtomicU32,
     /// After how long it last closed one.
     seen: AtomicU32,
-    /// How long the one lived that did so longest.
-    lived: AtomicU32,
     /// Some were closed at a moment that nobody saw: each is watched from the start.
     watches: AtomicBool,
 }
@@ -70,11 +68,7 @@ impl IdleLimit {
     /// Whether a connection that was idle for that long is surely open, as far as anything can be sure that was not asked.
     #[must_use]
     pub fn is_proven(&self, age: Duration) -> bool {
-        let sure = match (self.get(), known(&self.lived)) {
-            (Some(limit), _) => share(limit, PROVEN),
-            (None, Some(lived)) => share(lived, PROVEN).max(PROVEN_UNKNOWN),
-            (None, None) => PROVEN_UNKNOWN,
-        };
+        let sure = self.get().map_or(PROVEN_UNKNOWN, |limit| share(limit, PROVEN));
         age <= sure
     }
 
@@ -96,12 +90,10 @@ impl IdleLimit {
         // Down at once, up by halves: of timers that are not exact the shortest matter.
         let seen = known(&self.seen).map_or(after, |seen| if after < seen { after } else { (seen + after) / 2 });
         self.seen.store(millis(seen), Ordering::Relaxed);
-        self.lived.fetch_min(millis(after), Ordering::Relaxed);
     }
 
     /// A connection is open after that long. One that closed early was closed for another reason than its age.
     pub fn lives(&self, age: Duration) {
-        self.lived.fetch_max(millis(age), Ordering::Relaxed);
         if known(&self.seen).is_some_and(|seen| age > share(seen, REFUTED) + REFUTED_BY) {
             self.seen.store(0, Ordering::Relaxed);
         }
@@ -201,16 +193,6 @@ mod tests {
         assert!(limit.is_proven(ms(100)) && !limit.is_proven(ms(101)));
         limit.closed(None);
         assert!(limit.watches() && limit.get().is_none(), "a moment that nobody saw tells no limit");
-    }
-
-    #[test]
-    fn a_connection_that_lives_long_proves_more_although_no_limit_is_known() {
-        let limit = IdleLimit::default();
-        limit.lives(ms(40_000));
-        limit.lives(ms(20_000));
-        assert!(limit.get().is_none() && limit.is_proven(ms(10_000)) && !limit.is_proven(ms(10_001)));
-        limit.closed(Some(ms(1000)));
-        assert!(!limit.is_proven(ms(251)), "it is no longer the server that let them live");
     }
 
     #[test]
