@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import HOSTS, Host, Load, bar, configuration, effects, lost, run_for, servers, told, until_healthy
+from .world import HOSTS, Host, Load, bar, configuration, effects, lost, run_for, servers, spared, told, until_healthy
 
 pytestmark = pytest.mark.e2e
 
@@ -41,4 +41,4 @@ def test_of_posts_only_those_that_the_killed_server_had_are_lost_and_none_runs_t
     on_it = {words[0] for words in found[0].notes("began")} - {words[0] for words in found[0].notes("ended")}
     assert len(gone) <= 8, told(gone)
     unread = [answer for answer in gone if str(answer.number) not in on_it]
-    assert len(unread) <= 1, told(unread)
+    assert len(unread) <= 1 + spared(answers), told(unread)
