@@ -175,11 +175,6 @@ class Load(Pipe):
         return end - start - sum(late for when, late in self.lag if when + late > start and when < end)
 
 
-def spared(answers: Sequence[Answer]) -> int:
-    """How many of so many may be lost to what a busy machine does to the clocks of both sides: none where rows are repeated."""
-    return 0 if _SLACK == 1.0 else len(answers) // 1000
-
-
 def run_for(seconds: float) -> float:
     """Let the load run on; returns the time then."""
     threading.Event().wait(seconds)
