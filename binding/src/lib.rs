@@ -18,6 +18,7 @@ mod handover;
 mod observe;
 mod picks;
 mod probe;
+mod rules;
 mod serving;
 mod signals;
 
@@ -222,6 +223,8 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<callable::Candidate>()?;
     module.add_function(wrap_pyfunction!(picks::picks, module)?)?;
     module.add_function(wrap_pyfunction!(serving::serving, module)?)?;
+    module.add_function(wrap_pyfunction!(rules::slow_start, module)?)?;
+    module.add_function(wrap_pyfunction!(rules::budget, module)?)?;
     module.add_function(wrap_pyfunction!(signals::signals, module)?)?;
     module.add_function(wrap_pyfunction!(causes, module)?)
 }

@@ -12,10 +12,12 @@ __all__ = [
     "EngineError",
     "Request",
     "__version__",
+    "budget",
     "causes",
     "picks",
     "serving",
     "signals",
+    "slow_start",
 ]
 
 __version__: str
@@ -227,6 +229,15 @@ def picks(
     """The indices of `count` picks in a row by a policy (its wire form in JSON), on a state that stays as it is; None where nobody is
     eligible. See `forebay.balance.reference.picks`, which it equals. Raises EngineError for a policy that makes no sense.
     """
+
+def budget(share: float, hedges: bool, asks: list[tuple[int, int, int]]) -> list[bool]:
+    """Whether each of these is granted by one bucket, one after the other; see `forebay.failover.budget`, which it equals.
+
+    An ask is `(requests of the pool so far, in flight, milliseconds)`; `share` is the tokens that each request brings.
+    """
+
+def slow_start(seed: int, turn: int, index: int, age: int, window: int) -> bool:
+    """Whether an endpoint that began to serve `age` ms ago may be picked on that occasion; see `forebay.failover.slow_start`."""
 
 def serving(question: bytes) -> bytes:
     """Who of a pool may serve, by the engine's rule; see `forebay.failover.serving`, which it equals.

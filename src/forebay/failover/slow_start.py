@@ -1,6 +1,6 @@
 """Slow start: who is new or back is eligible for a growing part of the picks, whatever the policy.
 
-The twin of engine/src/failover/slow_start.rs: the draw is a number that the caller has from the pick, so that both decide alike.
+The twin of engine/src/failover/slow_start.rs, tested equal.
 """
 
 from __future__ import annotations
@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from forebay.balance.reference import Occasion
+
 LEAST: Final = 0.1
 """The part of the picks that an endpoint begins with."""
+
+
+DRAWS: Final = 2**32
+"""Where these draws lie among those of a pick: the policies' own come first."""
+
+
+def drawn(occasion: Occasion, index: int) -> float:
+    """The draw of one endpoint on one occasion, from 0 to 1: the upper 53 bits of draw number `2^32 + index` of the pick's draw."""
+    return (occasion.sub_draw(DRAWS + index) >> 11) / 2**53
 
 
 def share(age: float, window: float) -> float:
