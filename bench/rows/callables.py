@@ -23,8 +23,10 @@ PACE = ("--connections", 16, "--rate", 1000)
 ROUNDS = 5
 LEEWAY = 0.001
 """Seconds beyond the budget in which a request must be through."""
-SPINNER = "while True: pass"
+STEADY = 3.0
+"""Seconds of a window from which a 99th percentile at that rate says something."""
 BOTH_CORES = ("taskset", "--cpu-list", f"{PROXY_CORE},{LOAD_CORE}")
+SPINNER = [*BOTH_CORES, sys.executable, "-c", "while True: pass"]
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,15 @@ def added(session: Session) -> list[Line]:
 
 def busy(session: Session) -> list[Line]:
     """The 99th percentile beside a Python thread that never pauses, against one beside another process that computes as much."""
-    bounded = replace(session, rounds=max(session.rounds, ROUNDS))
+    bounded = replace(session, seconds=max(session.seconds, STEADY))
     samples: dict[str, list[Sample]] = {}
-    with Program(spins=True).start(session, "callables-spinning") as proxy:
-        for _ in range(bounded.rounds):
+    for _ in range(max(session.rounds, ROUNDS)):
+        with Program(spins=True).start(session, "callables-spinning") as proxy:
+            # Its start takes long beside that thread, and must be over: nothing tells when it is.
+            bounded.sample(proxy, _paced("native"), repeat=False)
             samples.setdefault("native beside it", []).append(bounded.sample(proxy, _paced("native"), repeat=False))
             samples.setdefault("function beside it", []).append(bounded.sample(proxy, _paced("first"), repeat=False))
-    spinner = [*BOTH_CORES, sys.executable, "-c", SPINNER]
-    with Program(shared=True).start(session, "callables-still") as proxy, running(PROXY_CORE, spinner, log=proxy.work / "spinner.log"):
-        for _ in range(bounded.rounds):
+        with Program(shared=True).start(session, "callables-still") as proxy, running(PROXY_CORE, SPINNER, log=proxy.work / "spinner.log"):
             samples.setdefault("native beside another process", []).append(bounded.sample(proxy, _paced("native"), repeat=False))
     tails = {name: [entry.latency["p99"] / 1e3 for entry in found] for name, found in samples.items()}
     note = ", ".join(f"{name}: {statistics.median(found):.3f} ms" for name, found in tails.items())

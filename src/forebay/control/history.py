@@ -82,7 +82,8 @@ class History:
         try:
             value, references = revealed(config)
         except ConfigError as error:
-            _log.warning("this configuration is not kept, so that no rollback comes back to it: %s", error)
+            # No fault: a program with functions of its own is not rolled back by name.
+            _log.info("this configuration is not kept, so that no rollback comes back to it: %s", error)
             return None
         with self._lock:
             last = self._entries.get(self.current or 0)
