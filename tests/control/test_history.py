@@ -1,6 +1,7 @@
 """The last good configurations are kept, and what is kept is never trusted."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,8 @@ def test_a_local_callable_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
     config = Gateway(
         listen="127.0.0.1:80", pools={"app": Pool(["10.0.0.1:80"], balance=balance.python(lambda _request, candidates: candidates[0]))}
     )
-    assert filled(None, 0).served(config, "start") is None
+    with caplog.at_level(logging.INFO, "forebay"):
+        assert filled(None, 0).served(config, "start") is None
     assert "is local" in caplog.text
 
 
