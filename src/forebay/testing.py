@@ -43,7 +43,7 @@ class FakeEngine:
     called with the seconds that it would have waited; `observed`, by pool and endpoint, fields of `EndpointStatistics` to report.
     `answers`, called with pool and endpoint for each probe, which returns `[seconds, status, cause, body]`, or None for no result at all.
     `counts`, by pool and endpoint, what the next `observe` tells; `pools`, by pool, its `tier` and whether it is `all_down`.
-    To call: `happen`, for an event that the data path would tell of.
+    `lost`, how many events were lost so far. To call: `happen`, for an event that the data path would tell of.
     To read: `snapshot`, `deltas`, `callables`, `state`, `reopened`, `stands` (what control said, in order), `standing` (what of it holds,
     by pool and endpoint), `probes` (the batches sent).
 
@@ -68,6 +68,7 @@ class FakeEngine:
     probes: list[Json] = field(default_factory=list)
     counts: dict[str, dict[str, Json]] = field(default_factory=dict)
     pools: dict[str, Json] = field(default_factory=dict)
+    lost: int = 0
 
     def __post_init__(self) -> None:
         """Check the snapshot and bind its listeners."""
@@ -149,7 +150,7 @@ class FakeEngine:
         events, self._seen = self._happened[self._seen :], len(self._happened)
         pools = {name: {**_QUIET, **self.pools.get(name, {}), "endpoints": self.counts.get(name, {})} for name in self.snapshot["pools"]}
         self.counts = {}
-        return json.dumps({"number": self._seen, "events": events, "lost": 0, "pools": pools}).encode()
+        return json.dumps({"number": self._seen, "events": events, "lost": self.lost, "pools": pools}).encode()
 
     def probe(self, batch: bytes) -> None:
         """Have `answers` answer at once."""

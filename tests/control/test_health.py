@@ -85,6 +85,18 @@ def test_a_reflex_is_shown_at_once_and_a_probe_goes_out_to_it(house: House) -> N
     assert house.status(ONE) == "healthy"
 
 
+def test_what_the_engine_told_is_believed_no_longer_once_events_of_it_were_lost(house: House) -> None:
+    house.engine.happen("app", ONE, "reflex", "connect_refused")
+    house.health.turn()
+    assert house.status(ONE) == "down"
+    house.engine.lost = 3
+    house.health.turn()
+    assert house.status(ONE) == "healthy", "it may have recovered in one of them"
+    house.engine.happen("app", ONE, "reflex", "connect_refused")
+    house.health.turn()
+    assert house.status(ONE) == "down", "the same loss counts once"
+
+
 def test_one_that_the_engine_spares_for_its_silence_is_suspect_and_not_told_back(house: House) -> None:
     house.engine.happen("app", ONE, "reflex", "slow")
     house.health.turn()

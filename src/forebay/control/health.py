@@ -62,7 +62,7 @@ class Health:
         self._overlays: Overlays = NONE
         self._told: dict[tuple[str, str], Told] = {}
         self._changed: set[tuple[str, str]] = set()
-        self._seen = 0
+        self._seen = self._lost = 0
 
     def start(self) -> None:
         """Turn on a daemon thread of its own."""
@@ -201,6 +201,11 @@ class Health:
     def _take_observations(self, now: float) -> None:
         observed = json.loads(self._engine.observe())
         self._seen = observed["number"]
+        if observed["lost"] > self._lost:
+            _log.warning("%d events of the engine were lost: more came at once than are kept", observed["lost"] - self._lost)
+            self._lost = observed["lost"]
+            for watched in self._pools.values():
+                watched.missed(now)
         for event in observed["events"]:
             pool = self._pools.get(event["pool"])
             if pool is None:

@@ -92,6 +92,10 @@ class Watched:
             self.health.event(event["endpoint"], kind, cause, now - age, left)
         return kind in _SUSPICIOUS
 
+    def missed(self, now: float) -> None:
+        """Events of the engine were lost."""
+        self.health.missed(now)
+
     def observed(self, value: Mapping[str, Any], now: float) -> None:
         """Take in the counts that have changed."""
         self.tier, self.all_down = value["tier"] if value["tier"] is not None else self.tier, value["all_down"]

@@ -114,6 +114,13 @@ class PoolHealth:
             known.standing.put(Source.ENGINE, left_alone(cause, seconds, at))
         self._dirty.add(endpoint)
 
+    def missed(self, at: float) -> None:
+        """Events of the engine were lost: what it has told of endpoints may be over, and is believed no longer."""
+        for name, known in self._roster.endpoints.items():
+            if known.standing.claim(Source.ENGINE) is not None:
+                known.standing.lift(Source.ENGINE, at)
+                self._dirty.add(name)
+
     def order(self, endpoint: str, status: Status | None, text: str, at: float, until: float | None = None) -> None:
         """An operator wants `draining` or `disabled`, or takes that back (None). Raises KeyError for an endpoint that there is not."""
         standing = self._roster.endpoints[endpoint].standing
