@@ -24,6 +24,11 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Of one more exchange on an endpoint, which has `inflight` then; it proves nothing yet.
+    pub(super) fn new(pool: Arc<Pool>, endpoint: &Arc<Endpoint>, index: usize, inflight: u32) -> Self {
+        Self { pool: Some(pool), endpoint: Arc::clone(endpoint), index, inflight, proof: false, all_down: false, trial: false }
+    }
+
     /// The endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Arc<Endpoint> {
@@ -83,15 +88,7 @@ impl Drop for Lease {
             return;
         }
         let queue = Arc::clone(&pool.state.queue);
-        let again = |inflight| Self {
-            pool: Some(pool),
-            endpoint: Arc::clone(endpoint),
-            index,
-            inflight,
-            proof: false,
-            all_down: false,
-            trial: false,
-        };
+        let again = |inflight| Self::new(pool, endpoint, index, inflight);
         if queue.waiting() > 0 && inflight.load(Ordering::SeqCst) <= cap {
             queue.hand_over(&endpoint.id, |wanted| {
                 if !wanted {

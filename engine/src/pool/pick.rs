@@ -161,15 +161,7 @@ impl Pool {
         if passed > 0 {
             self.state.turn.fetch_add(passed, Ordering::Relaxed);
         }
-        Some(Lease {
-            pool: Some(Arc::clone(self)),
-            endpoint: Arc::clone(endpoint),
-            index,
-            inflight,
-            proof: false,
-            all_down: false,
-            trial: false,
-        })
+        Some(Lease::new(Arc::clone(self), endpoint, index, inflight))
     }
 
     fn unpicked(&self, tried: &[Arc<str>]) -> Unpicked {

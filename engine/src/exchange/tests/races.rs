@@ -63,21 +63,25 @@ fn past_the_learned_limit_a_second_attempt_is_begun_and_the_first_answer_wins() 
     });
 }
 
+/// One server is asked, and nobody else, however long it takes.
+async fn one_answers_after(long: Duration, request: &str, mut world: World) {
+    let mut client = world.asks(request).await;
+    let mut server = asked(&mut world).await;
+    pass(long).await;
+    world.nobody_else_is_asked().await;
+    server.send(OK).await;
+    assert_eq!(client.message().await.text(), "ok");
+    drop((client, server));
+    world.ends_with(200, None).await;
+}
+
 #[test]
 fn what_may_not_be_repeated_or_is_too_large_is_not_raced_and_not_cut() {
     run(async {
         let large = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcde";
         let upgrade = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
         for request in [POST, large, upgrade] {
-            let mut world = learned(|spec| app(spec).retry.replay_buffer = 4);
-            let mut client = world.asks(request).await;
-            let mut server = asked(&mut world).await;
-            pass(secs(30)).await;
-            world.nobody_else_is_asked().await;
-            server.send(OK).await;
-            assert_eq!(client.message().await.text(), "ok");
-            drop((client, server));
-            world.ends_with(200, None).await;
+            one_answers_after(secs(30), request, learned(|spec| app(spec).retry.replay_buffer = 4)).await;
         }
     });
 }
@@ -86,15 +90,8 @@ fn what_may_not_be_repeated_or_is_too_large_is_not_raced_and_not_cut() {
 fn nothing_is_raced_where_it_is_off_or_unlearned_or_nobody_else_is_there() {
     run(async {
         let off = learned(|spec| app(spec).retry.attempt_timeout = AttemptTimeoutSpec::Off);
-        for mut world in [off, World::new(|_| {}), learned(|spec| app(spec).endpoints.truncate(1))] {
-            let mut client = world.asks(GET).await;
-            let mut server = asked(&mut world).await;
-            pass(secs(10)).await;
-            world.nobody_else_is_asked().await;
-            server.send(OK).await;
-            assert_eq!(client.message().await.text(), "ok");
-            drop((client, server));
-            world.ends_with(200, None).await;
+        for world in [off, World::new(|_| {}), learned(|spec| app(spec).endpoints.truncate(1))] {
+            one_answers_after(secs(10), GET, world).await;
         }
     });
 }
