@@ -60,6 +60,8 @@ pub struct PoolState {
     pub learned: Learned,
     /// Where requests wait for an endpoint.
     pub queue: Arc<Queue<Lease>>,
+    /// When control last looked at its endpoints, in milliseconds of the engine's clock.
+    pub looked_at: AtomicU64,
     /// Where the endpoints' columns are.
     shelf: Arc<Shelf>,
     /// What is learned of the endpoints, and written to their columns.
@@ -84,6 +86,7 @@ impl PoolState {
             effort: Effort::default(),
             learned: Learned::default(),
             queue: Arc::default(),
+            looked_at: AtomicU64::new(0),
             shelf: Arc::default(),
             signals: Signals::new(threads),
             watch: Watch::default(),

@@ -11,6 +11,9 @@ use crate::endpoint::Endpoint;
 use crate::pool::Pool;
 use crate::server::shared::Shared;
 
+/// Endpoints that are looked at in a millisecond at most: ten thousand of them ten times a second.
+const LOOKED_AT: u64 = 100;
+
 /// Everything that is new since the last observation. All counts are of the endpoint's whole life.
 #[derive(Debug, Serialize)]
 pub struct Observation {
@@ -70,14 +73,28 @@ impl Observation {
             pool.look_after(now);
         }
         let News { number, lost, events } = shared.events.read(now);
-        let pools = snapshot.pools.iter().map(|(name, pool)| (name.clone(), of_pool(pool, now))).collect();
+        let pools = snapshot.pools.iter().map(|(name, pool)| {
+            let told = events.iter().any(|told| *told.pool == **name);
+            (name.clone(), of_pool(pool, told, now))
+        });
+        let pools = pools.collect();
         Self { number, lost, events, pools }
     }
 }
 
-fn of_pool(pool: &Pool, now: u64) -> PoolObservation {
-    let endpoints = pool.endpoints.iter().filter_map(|endpoint| Some((endpoint.id.to_string(), of_endpoint(endpoint, now)?))).collect();
+/// With its endpoints, unless nothing was told of them and they have been looked at just now: the more there are, the longer ago that may be.
+fn of_pool(pool: &Pool, told: bool, now: u64) -> PoolObservation {
+    let mut endpoints = BTreeMap::new();
+    if told || is_due(pool.endpoints.len(), pool.state.looked_at.load(Ordering::Relaxed), now) {
+        pool.state.looked_at.store(now, Ordering::Relaxed);
+        endpoints.extend(pool.endpoints.iter().filter_map(|endpoint| Some((endpoint.id.to_string(), of_endpoint(endpoint, now)?))));
+    }
     PoolObservation { tier: pool.tier(), all_down: pool.is_all_down(), endpoints }
+}
+
+/// Whether so many endpoints, last looked at `then`, are to be looked at now.
+const fn is_due(endpoints: usize, then: u64, now: u64) -> bool {
+    now >= then.saturating_add(endpoints as u64 / LOOKED_AT)
 }
 
 /// Its counts, unless they are what they were.
@@ -107,4 +124,15 @@ fn of_endpoint(endpoint: &Endpoint, now: u64) -> Option<EndpointObservation> {
         trial,
         idle_limit: endpoint.idle.limit().map(|limit| limit.as_secs_f64()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_endpoints_are_looked_at_each_time_and_ten_thousand_ten_times_a_second() {
+        assert!(is_due(99, 50, 50));
+        assert!(!is_due(10_000, 50, 149) && is_due(10_000, 50, 150));
+    }
 }
